@@ -1,0 +1,133 @@
+"""Everything this project checks about itself; ``nox -l`` lists it. Needs nothing but ``pip install nox``."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+PLUGINS = ("replicate", "runway", "luma", "local")
+DISTRIBUTIONS = ("anyvideo", *(f"anyvideo_{name}" for name in PLUGINS))
+CONSTRAINTS = ("-c", str(ROOT / "constraints.txt"))
+FOREIGN_STARTS = ("ANYVIDEO_", "VIDEO_")
+FOREIGN_ENDINGS = ("_API_KEY", "_API_SECRET", "_API_TOKEN", "_API_URL", "_BASE_URL", "_MODEL_VERSION")
+COVERAGE_FLOOR = 85  # per cent, branches included
+
+nox.needs_version = ">=2024.10.9"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.error_on_missing_interpreters = True
+nox.options.sessions = ["tests", "lint", "typing", "layers"]
+
+
+def prepare(session: nox.Session) -> None:
+    """Keep out what a shell must not lend a check: real keys, own settings, a ban on .pyc files."""
+    for name in os.environ.keys() - {"ANYVIDEO_WIRE"}:
+        if name.startswith(FOREIGN_STARTS) or name.endswith(FOREIGN_ENDINGS):
+            session.env[name] = None
+    session.env.update(PYTHONDONTWRITEBYTECODE=None, PYTHONPATH=None, PIP_DISABLE_PIP_VERSION_CHECK="1")
+
+
+def install_checkout(session: nox.Session, extras: str, *tools: str, editable: bool) -> None:
+    """Install the core and the four plugins from this checkout, and the tools, in one pip command."""
+    paths = [f"{ROOT}[{extras}]", *(str(ROOT / "providers" / name) for name in PLUGINS)]
+    flagged = [part for path in paths for part in (("-e", path) if editable else (path,))]
+    session.install(*CONSTRAINTS, *flagged, *tools)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Run the demo: every provider simulated on this machine, no key, no money."""
+    prepare(session)
+    install_checkout(session, "cli,media,testing", editable=False)
+    session.run("anyvideo", "demo", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the whole suite, offline, with branch coverage; arguments after -- go to pytest instead."""
+    prepare(session)
+    tools = ("hypothesis", "openapi-core", "pytest-cov", "pytest-xdist")
+    install_checkout(session, "cli,media,testing", *tools, editable=True)
+    if session.posargs:
+        session.run("pytest", *session.posargs)
+        return
+    floor = f"--cov-fail-under={COVERAGE_FLOOR}"
+    session.run("pytest", "-n", "2", "--cov", "--cov-report=term:skip-covered", floor)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting; ``nox -s lint -- --fix`` mends what can be mended."""
+    prepare(session)
+    session.install(*CONSTRAINTS, "ruff")
+    if "--fix" in session.posargs:
+        session.run("ruff", "check", "--fix")
+        session.run("ruff", "format")
+        return
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Check types: mypy strictly on everything shipped, pyright on the core and on how users call it."""
+    prepare(session)
+    install_checkout(session, "cli,media,testing", "mypy", "pyright[nodejs]", editable=True)
+    session.run("mypy")
+    session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
+
+
+@nox.session
+def layers(session: nox.Session) -> None:
+    """Check that imports go one way and that only ``net`` touches a socket."""
+    prepare(session)
+    session.install(*CONSTRAINTS, "import-linter")
+    sources = [ROOT / "src", *(ROOT / "providers" / name / "src" for name in PLUGINS)]
+    session.run("lint-imports", env={"PYTHONPATH": os.pathsep.join(map(str, sources))})
+
+
+def check_wheel(session: nox.Session, wheel: Path) -> None:
+    package = wheel.name.split("-")[0]
+    names = zipfile.ZipFile(wheel).namelist()
+    strays = [
+        n for n in names if not n.startswith((f"{package}/", f"{package}-0")) or n.endswith((".pth", ".pyc"))
+    ]
+    wanted = {f"{package}/__init__.py", f"{package}/py.typed"}
+    if package != "anyvideo":
+        wanted |= {f"{package}/models.toml"}
+    if strays or wanted - set(names):
+        session.error(f"{wheel.name}: strays {strays}, missing {sorted(wanted - set(names))}")
+    session.log(f"{wheel.name}: {len(names)} files, {wheel.stat().st_size // 1024} KiB")
+
+
+@nox.session(reuse_venv=False)
+def wheels(session: nox.Session) -> None:
+    """Build the five wheels, install them into an empty environment and use them as a stranger would."""
+    prepare(session)
+    scratch = Path(session.create_tmp()).resolve()
+    built = scratch / "wheels"
+    for old in built.glob("*.whl"):
+        old.unlink()
+    sources = [str(ROOT), *(str(ROOT / "providers" / name) for name in PLUGINS)]
+    session.run("pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(built), *sources)
+    found = sorted(built.glob("*.whl"))
+    if {wheel.name.split("-")[0] for wheel in found} != set(DISTRIBUTIONS):
+        session.error(f"expected one wheel each of {DISTRIBUTIONS}, got {[w.name for w in found]}")
+    for wheel in found:
+        check_wheel(session, wheel)
+
+    links = ("--find-links", str(built))
+    session.install(*links, "anyvideo")
+    session.chdir(scratch)
+    session.env["ANYVIDEO_STORE"] = "memory:"
+    session.run("python", "-c", "import anyvideo; print('core alone:', anyvideo.__version__)")
+    session.run("python", "-m", "anyvideo", success_codes=[1])
+    session.install(*links, "anyvideo[all]")
+    session.run("pip", "check")
+    session.run("python", "-c", "import " + ", ".join(DISTRIBUTIONS))
+    session.run("anyvideo", "providers", "--json")
+    session.run("anyvideo", "plan", "a fox", "--json")
