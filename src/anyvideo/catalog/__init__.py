@@ -1,0 +1,1 @@
+"""Models as data: models.toml becomes specs, prices become quotes and costs."""

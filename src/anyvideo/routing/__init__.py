@@ -1,0 +1,1 @@
+"""Pure planning: which models could do it, in which order, and which error leads where."""

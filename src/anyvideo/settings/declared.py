@@ -1,0 +1,127 @@
+"""What an `anyvideo.toml` may say, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, cast, get_args
+
+from anyvideo.catalog.table import Table
+from anyvideo.settings.sources import FILE, Document
+from anyvideo.types.errors import ConfigurationError
+
+Policy = Literal["listed", "cheapest"]
+OnUnknown = Literal["hold", "resubmit"]
+PERIODS = ("day", "week", "month", "total")
+PROFILES = frozenset({"development", "production"})
+"""Profiles that need no table of their own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """The checked values of one profile. None: not said. Times in seconds."""
+
+    routes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    policy: Policy | None = None
+    plugins: tuple[str, ...] | None = None
+    concurrency: int | None = None
+    on_unknown: OnUnknown | None = None
+    store: str | None = None
+    output: Path | None = None
+    budget: Mapping[str, str] = field(default_factory=dict)
+    timeouts: Mapping[str, float] = field(default_factory=dict)
+    poll_min: float | None = None
+    poll_max: float | None = None
+    catalogs: Mapping[str, Path] = field(default_factory=dict)
+    prompts: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_declared(document: Document, profile: str) -> Declared:
+    """The values of a profile: its own over the common ones. Every profile of the file is checked.
+
+    Raises ConfigurationError naming the key.
+    """
+    common = {key: value for key, value in document.values.items() if key != "profiles"}
+    profiles = document.values.get("profiles", {})
+    origin = f"{document.path or FILE}:"
+    if not isinstance(profiles, Mapping) or not all(isinstance(part, Mapping) for part in profiles.values()):
+        raise ConfigurationError(f"{origin} profiles must hold one table for each profile", field="profiles")
+    if profile not in PROFILES and profile not in profiles:
+        known = ", ".join(sorted(PROFILES | set(profiles)))
+        raise ConfigurationError(
+            f"there is no profile {profile!r}",
+            field="profile",
+            hint=f"add [profiles.{profile}], or use: {known}",
+        )
+    for name, part in profiles.items():
+        _read(Table(_merged(common, part), origin=f"{origin} [profiles.{name}]"), document.folder)
+    return _read(Table(_merged(common, profiles.get(profile, {})), origin=origin), document.folder)
+
+
+def _merged(common: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables are merged key by key, everything else is replaced."""
+    merged = dict(common)
+    for key, value in over.items():
+        before = merged.get(key)
+        both = isinstance(value, Mapping) and isinstance(before, Mapping)
+        merged[key] = _merged(before, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def _read(t: Table, folder: Path) -> Declared:
+    routes = t.table("routes").lists() if t.has("routes") else {}
+    catalogs = t.words("catalogs") if t.has("catalogs") else {}
+    declared = Declared(
+        routes=routes,
+        policy=cast(Policy, t.choice("policy", get_args(Policy))) if t.has("policy") else None,
+        plugins=t.texts("plugins") if t.has("plugins") else None,
+        concurrency=t.whole("concurrency") if t.has("concurrency") else None,
+        on_unknown=cast(OnUnknown, t.choice("on_unknown", get_args(OnUnknown)))
+        if t.has("on_unknown")
+        else None,
+        store=_store(t.table("store"), folder) if t.has("store") else None,
+        output=_folder(t.table("output"), folder) if t.has("output") else None,
+        budget=_budget(t.table("budget")) if t.has("budget") else {},
+        catalogs={name: _path(path, folder) for name, path in catalogs.items()},
+        prompts=t.words("prompts") if t.has("prompts") else {},
+        **_times(t.table("timeouts") if t.has("timeouts") else None),
+    )
+    t.done()
+    return declared
+
+
+def _store(t: Table, folder: Path) -> str:
+    path = t.text("path")
+    t.done()
+    return path if path == "memory:" else str(_path(path, folder))
+
+
+def _folder(t: Table, folder: Path) -> Path:
+    path = _path(t.text("folder"), folder)
+    t.done()
+    return path
+
+
+def _budget(t: Table) -> dict[str, str]:
+    budget = {"limit": format(t.amount("limit"), "f")}
+    budget["period"] = t.choice("period", PERIODS) if t.has("period") else "total"
+    t.done()
+    return budget
+
+
+def _times(t: Table | None) -> dict[str, Any]:
+    if t is None:
+        return {}
+    names = ("connect", "submit", "free", "outputs")
+    least, most = (t.number(key, least=0.1) if t.has(key) else None for key in ("poll_min", "poll_max"))
+    if least is not None and most is not None and most < least:
+        t.fail("poll_max", f"must be at least poll_min of {least:g}, not {most:g}")
+    timeouts = {name: t.number(name, least=1) for name in names if t.has(name)}
+    t.done()
+    return {"timeouts": timeouts, "poll_min": least, "poll_max": most}
+
+
+def _path(text: str, folder: Path) -> Path:
+    """Relative paths start from the file's own folder."""
+    return folder / Path(text).expanduser()

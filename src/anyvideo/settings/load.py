@@ -1,0 +1,88 @@
+"""Reading the settings: the environment beats `.env`, `.env` beats `anyvideo.toml`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from anyvideo.net.wire import Timeouts
+from anyvideo.settings.declared import Declared, read_declared
+from anyvideo.settings.sources import Lookup, find_sources
+from anyvideo.settings.values import DEFAULT_ROUTE, RouteOrigin, Settings
+from anyvideo.types.errors import ConfigurationError
+
+PROFILE_OF_ENVIRONMENT = {"production": "production", "staging": "production"}
+
+
+def load_settings(
+    *,
+    environ: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    profile: str | None = None,
+) -> Settings:
+    """The settings for a folder (default: the current one). Raises ConfigurationError naming the key."""
+    lookup, document = find_sources(environ, folder)
+    profile = profile or _profile(lookup)
+    declared = read_declared(document, profile)
+    route, origin = _route(lookup, declared)
+    usual = Settings(profile=profile, store="memory:")
+    least = usual.poll_min if declared.poll_min is None else declared.poll_min
+    return Settings(
+        profile=profile,
+        store=_store(lookup, declared),
+        route=route,
+        route_origin=origin,
+        routes={name: words for name, words in declared.routes.items() if name != "default"},
+        policy=declared.policy or usual.policy,
+        plugins=lookup.words("ANYVIDEO_PLUGINS") or declared.plugins,
+        output=declared.output,
+        concurrency=_concurrency(lookup) or declared.concurrency or usual.concurrency,
+        timeouts=Timeouts(**declared.timeouts),
+        poll_min=least if declared.poll_max is None else min(least, declared.poll_max),
+        poll_max=max(least, usual.poll_max) if declared.poll_max is None else declared.poll_max,
+        budget=declared.budget,
+        on_unknown=declared.on_unknown or usual.on_unknown,
+        catalogs=declared.catalogs,
+        prompts=declared.prompts,
+        lookup=lookup,
+    )
+
+
+def _profile(lookup: Lookup) -> str:
+    named = lookup.get("ANYVIDEO_PROFILE")
+    return named or PROFILE_OF_ENVIRONMENT.get((lookup.get("ENVIRONMENT") or "").lower(), "development")
+
+
+def _route(lookup: Lookup, declared: Declared) -> tuple[tuple[str, ...], RouteOrigin]:
+    models = lookup.words("ANYVIDEO_MODELS")
+    if models:
+        return models, "ANYVIDEO_MODELS"
+    provider = lookup.get("VIDEO_PROVIDER")
+    if provider is not None:
+        return (f"{provider}/*",), "VIDEO_PROVIDER"
+    if "default" in declared.routes:
+        return declared.routes["default"], "anyvideo.toml"
+    return DEFAULT_ROUTE, "default"
+
+
+def _store(lookup: Lookup, declared: Declared) -> str:
+    chosen = lookup.get("ANYVIDEO_STORE") or declared.store
+    if chosen is not None:
+        return chosen if chosen == "memory:" else str(Path(chosen).expanduser())
+    from platformdirs import user_data_path
+
+    return str(user_data_path("anyvideo") / "jobs.db")
+
+
+def _concurrency(lookup: Lookup) -> int | None:
+    found = lookup.find("ANYVIDEO_CONCURRENCY", "VIDEO_GENERATOR_CONCURRENCY")
+    if found is None:
+        return None
+    name, value = found
+    if not (value.isascii() and value.isdigit() and int(value) >= 1):
+        raise ConfigurationError(
+            f"{name} must be a whole number of at least 1, not {value!r}",
+            field=name,
+            hint="it says how many jobs are driven at once",
+        )
+    return int(value)
