@@ -1,0 +1,288 @@
+"""A paid result, brought home: streamed, resumed, checked, and under its name only when whole.
+
+The file grows as `<destination>.part`; `<destination>.part.etag` remembers which version of which
+resource it is a part of. Only a strong validator may join two halves (RFC 9110 §13.1.5, §14.2), so a part
+without one is fetched afresh.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from anyvideo.media.part import PartFile, Saved
+from anyvideo.types.errors import DownloadFailed
+
+if TYPE_CHECKING:
+    import httpx
+
+MAX_BYTES = 2 * 1024**3
+_MOST_HOPS = 5
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_EXPIRED = frozenset({401, 403, 404, 410})
+_TRY_AGAIN = frozenset({408, 425, 429})
+_SNIFFED = 12
+_WRITE_AT = 1024 * 1024
+
+T = TypeVar("T")
+Expected = Literal["mp4", "any"]
+OnProgress = Callable[[int, int | None], object]
+
+
+async def download(
+    url: str,
+    destination: Path,
+    *,
+    client: httpx.AsyncClient,
+    expected: Expected = "mp4",
+    max_bytes: int = MAX_BYTES,
+    on_progress: OnProgress | None = None,
+) -> int:
+    """Fetch `url` into `destination` over `client`; returns the file's size in bytes.
+
+    A `.part` left by an earlier try is continued when the server still has the same version.
+    `expected="mp4"` refuses a body that does not start like an MP4 before more of it is read.
+    `on_progress` gets the bytes on disk so far and the total, or None where the server names none.
+    At most five redirects are followed, each a request of its own for the client's transport to judge.
+
+    Raises `DownloadFailed`: `expired` when a new link may help, `retryable` when the same one may.
+    A try that broke off keeps its `.part`; one whose body was refused removes it.
+    """
+    target = _parse(url)
+    part = PartFile(destination, f"{target.scheme}://{target.netloc.decode()}{target.path}")
+    try:
+        saved = await _in_thread(part.saved)
+        try:
+            size = await _fetch(client, target, part, saved, expected, max_bytes, on_progress)
+        except _StalePart:
+            await _in_thread(part.discard)
+            size = await _fetch(client, target, part, None, expected, max_bytes, on_progress)
+        await _in_thread(part.finish)
+    except OSError as error:
+        raise _failed(
+            f"could not write {destination.name}: {error.strerror or error}", retryable=False
+        ) from error
+    except DownloadFailed as error:
+        if not error.retryable and error.status is None:
+            await _in_thread(part.discard)
+        raise
+    return size
+
+
+class _StalePart(Exception):
+    """The server no longer has what the part is a part of."""
+
+
+async def _fetch(
+    client: httpx.AsyncClient,
+    target: httpx.URL,
+    part: PartFile,
+    saved: Saved | None,
+    expected: Expected,
+    max_bytes: int,
+    on_progress: OnProgress | None,
+) -> int:
+    import httpx
+
+    try:
+        async with _answer(client, target, saved) as response:
+            start, total = _accept(response, saved, max_bytes)
+            await _in_thread(part.open, start, _strong_etag(response))
+            try:
+                return await _receive(response, part, start, total, expected, max_bytes, on_progress)
+            finally:
+                await _finish_in_thread(part.close)
+    except (httpx.HTTPError, httpx.StreamError) as error:
+        raise _failed(
+            f"the download from {target.host} broke off: {type(error).__name__}",
+            retryable=not isinstance(error, httpx.UnsupportedProtocol),
+        ) from error
+
+
+def _parse(url: str) -> httpx.URL:
+    import httpx
+
+    try:
+        return httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise _failed("the link is not a URL", retryable=False) from error
+
+
+@asynccontextmanager
+async def _answer(
+    client: httpx.AsyncClient, target: httpx.URL, saved: Saved | None
+) -> AsyncIterator[httpx.Response]:
+    """The first answer that is not a redirect."""
+    headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
+    if saved is not None:
+        headers |= {"Range": f"bytes={saved.start}-", "If-Range": saved.etag}
+    for _ in range(_MOST_HOPS + 1):
+        request = client.build_request("GET", target, headers=headers)
+        response = await client.send(request, stream=True, follow_redirects=False)
+        try:
+            location = response.headers.get("location")
+            if response.status_code not in _REDIRECTS or location is None:
+                yield response
+                return
+            target = _parse(str(target.join(location)))
+        finally:
+            await response.aclose()
+    raise _failed(f"the link redirects more than {_MOST_HOPS} times", retryable=False)
+
+
+def _accept(response: httpx.Response, saved: Saved | None, max_bytes: int) -> tuple[int, int | None]:
+    """Where the body starts in the file, and the file's size where the server says it."""
+    status, host = response.status_code, response.url.host
+    if saved is not None and status == 416:
+        raise _StalePart
+    if status not in (200, 206):
+        raise _failed(
+            f"{host} answered {status}",
+            status=status,
+            expired=status in _EXPIRED,
+            retryable=status in _TRY_AGAIN or status >= 500,
+            hint="the link no longer works; ask the provider for a new one" if status in _EXPIRED else None,
+        )
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise _failed(f"{host} sent the body {encoding}-encoded, which was not asked for", retryable=False)
+    if status == 206:
+        start, total = _continued(response, saved)
+    else:
+        start, total = 0, _length(response)
+    if total is not None and total > max_bytes:
+        raise _too_large(total, max_bytes)
+    return start, total
+
+
+def _continued(response: httpx.Response, saved: Saved | None) -> tuple[int, int | None]:
+    """Check that a 206 continues exactly what lies on disk."""
+    if saved is None:
+        raise _failed(f"{response.url.host} sent a part although the whole was asked for", retryable=False)
+    unit, _, rest = response.headers.get("content-range", "").partition(" ")
+    span, _, whole = rest.partition("/")
+    etag = _strong_etag(response)
+    if (
+        unit.lower() != "bytes"
+        or span.partition("-")[0] != str(saved.start)
+        or etag not in (None, saved.etag)
+    ):
+        raise _StalePart
+    if whole.isascii() and whole.isdigit():
+        return saved.start, int(whole)
+    length = _length(response)
+    return saved.start, None if length is None else saved.start + length
+
+
+async def _receive(
+    response: httpx.Response,
+    part: PartFile,
+    start: int,
+    total: int | None,
+    expected: Expected,
+    max_bytes: int,
+    on_progress: OnProgress | None,
+) -> int:
+    size, buffer, checked = start, bytearray(), expected == "any" or start >= _SNIFFED
+    head = await _in_thread(part.head) if start and not checked else b""
+    try:
+        async for chunk in response.aiter_raw():
+            buffer += chunk
+            size += len(chunk)
+            if size > max_bytes:
+                raise _too_large(size, max_bytes)
+            if not checked and size >= _SNIFFED:
+                _sniff(head + bytes(buffer[:512]))
+                checked = True
+            if len(buffer) >= _WRITE_AT:
+                await _flush(part, buffer)
+                _report(on_progress, size, total)
+    finally:
+        await _flush(part, buffer)
+    _report(on_progress, size, total)
+    if total is not None and size != total:
+        raise _failed(f"{response.url.host} sent {size} of {total} bytes")
+    if not checked:
+        raise _failed(f"{response.url.host} sent a body of only {size} bytes")
+    return size
+
+
+async def _flush(part: PartFile, buffer: bytearray) -> None:
+    if buffer:
+        data = bytes(buffer)
+        buffer.clear()
+        await _finish_in_thread(part.write, data)
+
+
+def _sniff(head: bytes) -> None:
+    if head[4:8] == b"ftyp":
+        return
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    kind = next((name for mark, name in _IMPOSTORS if text.startswith(mark)), "something else")
+    raise _failed(
+        f"the link leads to {kind}, not to an MP4 file",
+        retryable=False,
+        hint="open the link in a browser to see what it is",
+    )
+
+
+_IMPOSTORS = (
+    (b"#extm3u", "an HLS playlist"),
+    (b"<?xml", "an XML document"),
+    (b"<", "an HTML page"),
+    (b"{", "a JSON document"),
+    (b"[", "a JSON document"),
+    (b"\x1a\x45\xdf\xa3", "a WebM or Matroska file"),
+)
+
+
+def _strong_etag(response: httpx.Response) -> str | None:
+    etag: str = response.headers.get("etag", "").strip()
+    return etag if etag.startswith('"') and etag.endswith('"') and len(etag) > 1 else None
+
+
+def _length(response: httpx.Response) -> int | None:
+    text: str = response.headers.get("content-length", "")
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _report(on_progress: OnProgress | None, size: int, total: int | None) -> None:
+    if on_progress is not None:
+        on_progress(size, total)
+
+
+def _too_large(size: int, max_bytes: int) -> DownloadFailed:
+    return _failed(
+        f"the file has at least {size} bytes, more than the {max_bytes} allowed",
+        retryable=False,
+        hint="raise max_bytes if you expect files this large",
+    )
+
+
+def _failed(
+    message: str,
+    *,
+    status: int | None = None,
+    expired: bool = False,
+    retryable: bool = True,
+    hint: str | None = None,
+) -> DownloadFailed:
+    return DownloadFailed(
+        message, status=status, expired=expired, retryable=retryable, hint=hint, stage="download"
+    )
+
+
+async def _in_thread(work: Callable[..., T], *args: object) -> T:
+    import anyio.to_thread
+
+    return await anyio.to_thread.run_sync(work, *args)
+
+
+async def _finish_in_thread(work: Callable[..., None], *args: object) -> None:
+    """Like `_in_thread`, also when the download was canceled: what arrived is kept."""
+    import anyio
+
+    with anyio.CancelScope(shield=True):
+        await _in_thread(work, *args)

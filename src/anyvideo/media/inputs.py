@@ -1,0 +1,75 @@
+"""Pictures in: from a path, bytes, a file, an address or an earlier clip to a checked Image."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
+
+from anyvideo.types.errors import InvalidRequest
+from anyvideo.types.request import Image
+
+MAX_BYTES = 100 * 1024 * 1024
+_SIGNATURES = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"))
+_HINT = "give a JPEG, PNG or WebP picture, or an https address"
+
+ImageSource = str | Path | bytes | IO[bytes] | Image
+
+
+def load_image(source: ImageSource) -> Image:
+    """A checked Image. Content is read now; an address is only checked for its form, never fetched.
+
+    Raises InvalidRequest (field `image`) for what cannot be read, is no picture, or is over 100 MiB.
+    """
+    if isinstance(source, Image):
+        return source
+    if isinstance(source, str) and source.startswith(("http://", "https://")):
+        return Image(url=_checked_address(source))
+    content = _content(source)
+    if not content:
+        raise InvalidRequest("the image is empty", field="image", hint=_HINT)
+    if len(content) > MAX_BYTES:
+        raise InvalidRequest("the image is larger than 100 MiB", field="image", hint="scale it down")
+    return Image(
+        data=content,
+        content_type=_content_type(content),
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+
+
+def _content(source: str | Path | bytes | IO[bytes]) -> bytes:
+    if isinstance(source, bytes):
+        return source
+    if isinstance(source, str | Path):
+        try:
+            with Path(source).open("rb") as file:
+                return file.read(MAX_BYTES + 1)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "not a path"
+            raise InvalidRequest(
+                f"the image {str(source)!r} cannot be read: {reason}", field="image", hint=_HINT
+            ) from error
+    content = source.read(MAX_BYTES + 1) if hasattr(source, "read") else None
+    if not isinstance(content, bytes):
+        raise InvalidRequest(
+            f"an image cannot be made of {type(source).__name__}", field="image", hint=_HINT
+        )
+    return content
+
+
+def _content_type(content: bytes) -> str:
+    for signature, content_type in _SIGNATURES:
+        if content.startswith(signature):
+            return content_type
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return "image/webp"
+    raise InvalidRequest("the image is no JPEG, PNG or WebP picture", field="image", hint=_HINT)
+
+
+def _checked_address(address: str) -> str:
+    parts = urlsplit(address)
+    if not parts.hostname or parts.username or parts.password:
+        raise InvalidRequest("the image address needs a host and no credentials", field="image", hint=_HINT)
+    return address

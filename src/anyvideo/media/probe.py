@@ -1,0 +1,56 @@
+"""The measured facts of a delivered file, as opposed to what was ordered."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from anyvideo.media.mp4 import read_mp4
+
+_BLOCK = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaInfo:
+    """One video file. `duration` in seconds, `fps` in frames per second, `width` and `height` in
+    pixels as shown, `codec` by its common name (h264, hevc, av1 …), `bytes` the file's size,
+    `sha256` in lower-case hex, `faststart` true when playback can begin before the whole file is there.
+    """
+
+    duration: float
+    fps: float
+    width: int
+    height: int
+    codec: str
+    audio: bool
+    bytes: int
+    sha256: str
+    faststart: bool
+
+
+def probe(path: str | os.PathLike[str]) -> MediaInfo:
+    """Measure an MP4 file: its boxes, its size and its digest, in one pass of constant memory.
+
+    Raises `MediaError` when the file is not a whole MP4 with a picture track; `OSError` when it
+    cannot be read.
+    """
+    with Path(path).open("rb") as stream:
+        facts = read_mp4(stream)
+        stream.seek(0)
+        digest, size = hashlib.sha256(), 0
+        while block := stream.read(_BLOCK):
+            digest.update(block)
+            size += len(block)
+    return MediaInfo(
+        duration=facts.duration,
+        fps=facts.fps,
+        width=facts.width,
+        height=facts.height,
+        codec=facts.codec,
+        audio=facts.audio,
+        bytes=size,
+        sha256=digest.hexdigest(),
+        faststart=facts.faststart,
+    )
