@@ -1,0 +1,98 @@
+"""The providers that one client has opened, in that client's loop."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import anyio
+
+from anyvideo.catalog.spec import ModelSpec
+from anyvideo.net.clients import open_context
+from anyvideo.plugins import Plugins
+from anyvideo.provider import ProviderContext, ProviderPlugin, VideoProvider
+from anyvideo.settings import Settings, overridden
+from anyvideo.types.clock import Clock
+from anyvideo.types.errors import PluginError
+from anyvideo.types.job import Account
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """One opened provider."""
+
+    plugin: ProviderPlugin
+    provider: VideoProvider
+    context: ProviderContext
+
+
+class Backends:
+    """Plugins and their specs; each provider is opened at its first use and closed with the client."""
+
+    def __init__(self, plugins: Plugins, settings: Settings, clock: Clock, folder: Path) -> None:
+        self.plugins = plugins
+        self.settings = settings
+        self._clock = clock
+        self._folder = folder
+        self._opened: dict[str, Backend] = {}
+        self._closing = AsyncExitStack()
+        self._lock = anyio.Lock()
+
+    @cached_property
+    def specs(self) -> tuple[ModelSpec, ...]:
+        """Every declared model, with the versions that the settings pin."""
+        return tuple(overridden(self.plugins.specs(), self.settings))
+
+    def spec(self, model: str) -> ModelSpec:
+        """A model's spec. Raises PluginError when its plugin is not here."""
+        self.plugins.get(model.partition("/")[0])
+        for spec in self.specs:
+            if spec.id == model:
+                return spec
+        raise PluginError(f"no installed provider declares {model}", field="model")
+
+    def account(self, name: str) -> Account:
+        """Whose money a provider spends here."""
+        plugin = self.plugins.get(name)
+        key = self.settings.key(plugin)
+        secret = key.get_secret_value() if key is not None else ""
+        return Account(
+            provider=name,
+            origin=self.settings.base_url(plugin) or plugin.name,
+            key_hash=hashlib.sha256(secret.encode()).hexdigest()[:12],
+        )
+
+    async def get(self, name: str) -> Backend:
+        """The opened provider. Raises PluginError or MissingKey."""
+        async with self._lock:
+            if name not in self._opened:
+                self._opened[name] = await self._open(self.plugins.get(name))
+            return self._opened[name]
+
+    async def aclose(self) -> None:
+        """Close every provider and its connections."""
+        self._opened.clear()
+        await self._closing.aclose()
+
+    async def _open(self, plugin: ProviderPlugin) -> Backend:
+        work = self._folder / "work" / plugin.name
+        work.mkdir(parents=True, exist_ok=True, mode=0o700)
+        context = await self._closing.enter_async_context(
+            open_context(
+                ProviderContext,
+                key=self.settings.key(plugin),
+                base_url=self.settings.base_url(plugin),
+                clock=self._clock,
+                work=work,
+                timeouts=self.settings.timeouts,
+            )
+        )
+        provider = plugin.open(context)
+        self._closing.push_async_callback(provider.aclose)
+        return Backend(plugin=plugin, provider=provider, context=context)

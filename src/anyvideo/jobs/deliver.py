@@ -1,0 +1,114 @@
+"""Bringing a paid clip home: download, check, settle. Its address is asked for again when it has expired."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+from anyvideo.catalog.spec import ModelSpec
+from anyvideo.jobs.backends import Backend
+from anyvideo.jobs.follow import trouble
+from anyvideo.jobs.observe import delivered_cost, ended, moved, observe, without_secrets
+from anyvideo.jobs.turn import Turn
+from anyvideo.jobs.verdict import failure_of
+from anyvideo.media.download import download
+from anyvideo.media.probe import probe
+from anyvideo.net.scopes import free_call
+from anyvideo.types.errors import DownloadFailed, MediaError
+from anyvideo.types.events import EventKind
+from anyvideo.types.job import Artifact, Failure, Output
+from anyvideo.types.states import AttemptState
+
+S = AttemptState
+
+
+async def deliver(turn: Turn, backend: Backend, spec: ModelSpec) -> datetime | None:
+    """Fetch, check and settle. Returns when to try again; None: done, or the result is lost for good."""
+    attempt = turn.attempt
+    now = turn.clock.now()
+    if attempt.due_at is not None and now < attempt.due_at and attempt.trouble:
+        return attempt.due_at
+    if attempt.state is S.OUTPUT_READY:
+        await turn.save(moved(attempt, S.DOWNLOADING, now))
+        turn.say(EventKind.DOWNLOADING)
+    target = turn.store.folder / "videos" / f"{turn.job.id}.{attempt.number}.mp4"
+    try:
+        artifact = await _fetched(turn.attempt.outputs[0], target, backend)
+    except (DownloadFailed, MediaError) as error:
+        return await _not_fetched(turn, backend, spec, error)
+    await _settle(turn, spec, artifact)
+    return None
+
+
+async def _fetched(output: Output, target: Path, backend: Backend) -> Artifact:
+    await anyio.Path(target.parent).mkdir(parents=True, exist_ok=True, mode=0o700)
+    if output.path is not None:
+        await anyio.to_thread.run_sync(_copy, output.path, target)
+    else:
+        assert output.url is not None, "an output is an address or a file"
+        await download(output.url, target, client=backend.context.outputs)
+    info = await anyio.to_thread.run_sync(probe, target)
+    return Artifact(path=target, info=info, label=backend.plugin.label)
+
+
+async def _settle(turn: Turn, spec: ModelSpec, artifact: Artifact) -> None:
+    now = turn.clock.now()
+    stored = moved(turn.attempt, S.STORED, now, write="W5")
+    settled = replace(
+        moved(stored, S.SETTLED, now, write="W6"),
+        cost=delivered_cost(stored, spec),
+        hold_micros=0,
+        outputs=without_secrets(stored.outputs),
+    )
+    await turn.save(settled, artifact=artifact)
+    turn.say(EventKind.ATTEMPT_ENDED, cost=settled.cost)
+    turn.say(EventKind.JOB_ENDED, message=turn.job.status.value, cost=turn.job.cost)
+
+
+async def _not_fetched(
+    turn: Turn, backend: Backend, spec: ModelSpec, error: DownloadFailed | MediaError
+) -> datetime | None:
+    failure = _failure(error)
+    if isinstance(error, DownloadFailed) and not error.retryable:
+        lost = ended(turn.attempt, S.EXPIRED, failure, spec, turn.clock.now())
+        await turn.save(replace(lost, cost=delivered_cost(turn.attempt, spec)))
+        turn.say(EventKind.ATTEMPT_ENDED, failure=failure, cost=turn.attempt.cost)
+        return None
+    await _refresh(turn, backend, spec)
+    if turn.attempt.state is not S.DOWNLOADING:
+        return None
+    return await trouble(turn, failure)
+
+
+async def _refresh(turn: Turn, backend: Backend, spec: ModelSpec) -> None:
+    """Ask again where the result lies: some vendors sign a fresh address at every fetch."""
+    ref = turn.attempt.ref
+    if ref is None:
+        return
+    try:
+        async with free_call():
+            update = await backend.provider.fetch(ref)
+    except Exception as error:
+        failure = failure_of(error, explain=backend.provider.explain, stage="result")
+        turn.say(EventKind.TROUBLE, failure=failure, message=failure.message)
+        return
+    await turn.save(observe(turn.attempt, update, spec, turn.clock.now()))
+
+
+def _failure(error: DownloadFailed | MediaError) -> Failure:
+    if isinstance(error, DownloadFailed):
+        return replace(Failure.of(error), stage="download", charged="yes")
+    return Failure(
+        kind="DownloadFailed", message=error.message, stage="download", charged="yes", transient=True
+    )
+
+
+def _copy(source: Path, target: Path) -> None:
+    part = target.with_suffix(".part")
+    shutil.copyfile(source, part)
+    part.replace(target)

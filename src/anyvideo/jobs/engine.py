@@ -1,0 +1,167 @@
+"""The engine: one step of one job at a time. It never sleeps; it says when to come back."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import anyio
+
+from anyvideo.catalog.spec import ModelSpec
+from anyvideo.jobs.backends import Backend, Backends
+from anyvideo.jobs.choose import choose
+from anyvideo.jobs.deliver import deliver
+from anyvideo.jobs.follow import follow
+from anyvideo.jobs.store.base import Store
+from anyvideo.jobs.submit import hold_as_unknown, submit
+from anyvideo.jobs.observe import moved
+from anyvideo.jobs.turn import Tell, Turn
+from anyvideo.types.clock import Clock
+from anyvideo.types.errors import ConfigurationError, StaleWrite
+from anyvideo.types.events import EventKind
+from anyvideo.types.job import Attempt, Failure, Job
+from anyvideo.types.states import TERMINAL, AttemptState, JobStatus
+
+S = AttemptState
+LEASE_SECONDS = 90.0
+WATCH_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advance:
+    """What one step came to. `due` (UTC) is when to come back; None: nothing more happens by itself.
+
+    `watched` is True while another process drives the job.
+    """
+
+    job: Job
+    due: datetime | None
+    watched: bool = False
+
+
+class Engine:
+    """Drives jobs over a store, with the providers of one client."""
+
+    def __init__(self, *, store: Store, backends: Backends, clock: Clock, tell: Tell) -> None:
+        self._store = store
+        self._backends = backends
+        self._clock = clock
+        self._tell = tell
+        self._owner = secrets.token_hex(8)
+
+    async def advance(self, job_id: str) -> Advance:
+        """Take the lease, do one piece of work, write it, and answer when to come back.
+
+        Raises ConfigurationError (a key or plugin of the job is missing here), StoreError and JobNotFound.
+        """
+        now = self._clock.now()
+        lease = await self._store.lease(job_id, owner=self._owner, now=now, seconds=LEASE_SECONDS)
+        job = await self._store.load(job_id)
+        if lease is None:
+            due = None if job.finished else now + timedelta(seconds=WATCH_SECONDS)
+            return Advance(job=job, due=due, watched=True)
+        turn = Turn(store=self._store, clock=self._clock, tell=self._tell, lease=lease, job=job)
+        try:
+            due = await self._step_renewing(turn)
+        except StaleWrite:
+            due = now + timedelta(seconds=WATCH_SECONDS)
+            return Advance(job=await self._store.load(job_id), due=due, watched=True)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._store.release(turn.lease)
+        return Advance(job=turn.job, due=due)
+
+    async def _step(self, turn: Turn) -> datetime | None:
+        """One piece of work, and when to come back; None only when nothing more happens by itself."""
+        job = turn.job
+        if job.finished:
+            return None
+        if not job.attempts or turn.attempt.state in TERMINAL:
+            await self._next(turn)
+        else:
+            self._check_account(turn.attempt)
+            spec = self._backends.spec(turn.attempt.model)
+            backend = await self._backends.get(turn.attempt.provider)
+            due = await self._drive(turn, backend, spec)
+            if due is not None:
+                return due
+        waiting = turn.job.finished or turn.job.status is JobStatus.UNKNOWN
+        return None if waiting else self._clock.now()
+
+    async def _drive(self, turn: Turn, backend: Backend, spec: ModelSpec) -> datetime | None:
+        match turn.attempt.state:
+            case S.CREATED | S.HELD:
+                return await submit(turn, backend, spec)
+            case S.SENDING:
+                return await self._interrupted_submit(turn, backend)
+            case S.ACCEPTED | S.RUNNING:
+                return await follow(turn, backend, spec)
+            case S.OUTPUT_READY | S.DOWNLOADING | S.STORED:
+                return await deliver(turn, backend, spec)
+            case _:
+                return None
+
+    async def _interrupted_submit(self, turn: Turn, backend: Backend) -> datetime | None:
+        """The process that sent it died before the answer was written."""
+        if backend.plugin.recovery.kind == "in_process":
+            await turn.save(moved(turn.attempt, S.HELD, self._clock.now()))
+            return self._clock.now()
+        lost = Failure(kind="ServiceError", message="interrupted while sending", stage="submit")
+        await hold_as_unknown(turn, lost)
+        return None
+
+    async def _next(self, turn: Turn) -> None:
+        """Start the next attempt, or end the job."""
+        await self._remember(turn)
+        now = self._clock.now()
+        choice = choose(turn.job, self._backends, now)
+        if choice.attempt is None:
+            await turn.end(choice.status, failure=choice.failure)
+            return
+        await turn.save(choice.attempt)
+        turn.say(EventKind.ATTEMPT_STARTED)
+
+    async def _remember(self, turn: Turn) -> None:
+        """A model that does not work for this account is not tried again for a day."""
+        attempt = turn.job.attempt
+        if attempt is None or attempt.failure is None or attempt.account is None:
+            return
+        if attempt.failure.kind == "ModelUnavailable":
+            until = self._clock.now() + timedelta(hours=24)
+            await self._store.remember_unavailable(
+                attempt.account, attempt.model, until=until, reason=attempt.failure.message
+            )
+
+    def _check_account(self, attempt: Attempt) -> None:
+        """Only the account that bought it drives it."""
+        mine = self._backends.account(attempt.provider)
+        if attempt.account is not None and attempt.account != mine:
+            raise ConfigurationError(
+                f"this job belongs to another {attempt.provider} account or address",
+                field="account",
+                hint="use the key and base URL that it was submitted with",
+            )
+
+    async def _step_renewing(self, turn: Turn) -> datetime | None:
+        """One piece of work while the lease is kept; a lost one is noticed by the next write."""
+        outcome: list[datetime | None | Exception] = []
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._renew, turn)
+            try:
+                outcome.append(await self._step(turn))
+            except Exception as error:
+                outcome.append(error)
+            tasks.cancel_scope.cancel()
+        if isinstance(outcome[0], Exception):
+            raise outcome[0]
+        return outcome[0]
+
+    async def _renew(self, turn: Turn) -> None:
+        while True:
+            await anyio.sleep(LEASE_SECONDS / 3)
+            lease = await self._store.lease(
+                turn.job.id, owner=self._owner, now=self._clock.now(), seconds=LEASE_SECONDS
+            )
+            if lease is not None:
+                turn.lease = lease

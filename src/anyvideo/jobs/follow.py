@@ -1,0 +1,90 @@
+"""Following an accepted job: one poll, or one step of a cancel that never destroys a paid clip."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from anyvideo.catalog.spec import ModelSpec
+from anyvideo.jobs.backends import Backend
+from anyvideo.jobs.observe import observe
+from anyvideo.jobs.schedule import backoff, patience_over, poll_interval
+from anyvideo.jobs.turn import Turn
+from anyvideo.jobs.verdict import failure_of
+from anyvideo.net.scopes import free_call
+from anyvideo.types.events import EventKind
+from anyvideo.types.job import Failure, Ref, Update
+from anyvideo.types.states import TERMINAL, AttemptState
+
+MAX_POLL_WAIT = 60.0
+
+
+async def follow(turn: Turn, backend: Backend, spec: ModelSpec) -> datetime | None:
+    """Ask once how the job stands, and cancel it when that is wanted. Returns when to come back."""
+    await _want_cancel(turn)
+    attempt = turn.attempt
+    if attempt.due_at is not None and turn.clock.now() < attempt.due_at and attempt.canceling is None:
+        return attempt.due_at
+    ref = attempt.ref
+    assert ref is not None, "an accepted attempt has its handle"
+    try:
+        async with free_call():
+            update = await backend.provider.fetch(ref)
+    except Exception as error:
+        return await trouble(turn, failure_of(error, explain=backend.provider.explain, stage="poll"))
+    await _observe(turn, update, spec)
+    attempt = turn.attempt
+    if attempt.state in TERMINAL or attempt.state is AttemptState.OUTPUT_READY:
+        return None
+    if attempt.canceling is not None and not attempt.cancel_sent:
+        return await _cancel(turn, backend, spec, ref)
+    return attempt.due_at
+
+
+async def trouble(turn: Turn, failure: Failure) -> datetime:
+    """A free call failed: it is tried again after a growing, jittered wait."""
+    attempt = replace(turn.attempt, trouble=turn.attempt.trouble + 1)
+    wait = min(failure.retry_after or backoff(attempt.trouble), MAX_POLL_WAIT)
+    due = turn.clock.now() + timedelta(seconds=wait)
+    await turn.save(replace(attempt, due_at=due))
+    turn.say(EventKind.TROUBLE, failure=failure, message=failure.message)
+    return due
+
+
+async def _want_cancel(turn: Turn) -> None:
+    attempt = turn.attempt
+    if attempt.canceling is not None:
+        return
+    if turn.job.cancel_requested:
+        await turn.save(replace(attempt, canceling="caller"))
+    elif patience_over(attempt, turn.clock.now()):
+        await turn.save(replace(attempt, canceling="patience"))
+
+
+async def _observe(turn: Turn, update: Update, spec: ModelSpec) -> None:
+    before, now = turn.attempt, turn.clock.now()
+    due = now + timedelta(seconds=poll_interval(spec, fixed=turn.job.options.poll_interval))
+    counted = replace(before, polls=before.polls + 1, trouble=0, due_at=due)
+    after = observe(counted, update, spec, now)
+    await turn.save(after)
+    if not update.known_word:
+        turn.say(EventKind.UNKNOWN_WORD, message=f"the vendor says {update.native!r}")
+    if after.state in TERMINAL:
+        turn.say(EventKind.ATTEMPT_ENDED, failure=after.failure, cost=after.cost)
+    elif (after.state, after.native, after.progress) != (before.state, before.native, before.progress):
+        turn.say(EventKind.PROGRESS)
+
+
+async def _cancel(turn: Turn, backend: Backend, spec: ModelSpec, ref: Ref) -> datetime | None:
+    """Unfinished a moment ago: tell the vendor to stop. What it cost is read by the polls that confirm it."""
+    if backend.plugin.cancels == "none":
+        turn.say(EventKind.TROUBLE, message="this vendor cannot cancel: the job goes on")
+        return turn.attempt.due_at
+    try:
+        async with free_call():
+            update = await backend.provider.cancel(ref)
+    except Exception as error:
+        return await trouble(turn, failure_of(error, explain=backend.provider.explain, stage="cancel"))
+    await turn.save(replace(turn.attempt, cancel_sent=True))
+    await _observe(turn, update, spec)
+    return None if turn.attempt.state in TERMINAL else turn.clock.now() + timedelta(seconds=1)

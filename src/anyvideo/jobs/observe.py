@@ -1,0 +1,117 @@
+"""What an update does to an attempt. Pure and idempotent: late, doubled and reordered updates are no-ops."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from anyvideo.catalog.prices import computed_cost
+from anyvideo.catalog.spec import ModelSpec
+from anyvideo.types.job import Attempt, Failure, Output, Update, Write
+from anyvideo.types.money import Cost, CostBasis
+from anyvideo.types.states import TERMINAL, AttemptState, JobStatus, allowed
+
+S = AttemptState
+OBSERVABLE = frozenset({S.ACCEPTED, S.RUNNING, S.OUTPUT_READY, S.DOWNLOADING})
+
+
+def moved(attempt: Attempt, state: AttemptState, now: datetime, *, write: str | None = None) -> Attempt:
+    """The attempt in another state. Raises AssertionError for a move that the table does not have."""
+    if attempt.state is state:
+        return attempt
+    assert allowed(attempt.state, state), f"{attempt.state} → {state}"
+    finished = now if state in TERMINAL else None
+    history = (*attempt.writes, Write(name=write or state.value, at=now))
+    return replace(attempt, state=state, finished_at=finished, writes=history)
+
+
+def observe(attempt: Attempt, update: Update, spec: ModelSpec, now: datetime) -> Attempt:
+    """The attempt after an update of any origin: poll, list, webhook or reconcile."""
+    if attempt.state not in OBSERVABLE:
+        return attempt
+    seen = replace(
+        attempt,
+        native=update.native,
+        progress=update.progress if update.progress is not None else attempt.progress,
+        queue=update.queue,
+        usage={**attempt.usage, **update.usage},
+        reported_cost=update.reported_cost or attempt.reported_cost,
+    )
+    if update.gone:
+        return _gone(seen, now)
+    if attempt.state in (S.OUTPUT_READY, S.DOWNLOADING):
+        return replace(seen, outputs=update.outputs or attempt.outputs)
+    match update.status:
+        case JobStatus.SUCCEEDED if update.outputs:
+            return moved(replace(seen, outputs=update.outputs, progress=1.0), S.OUTPUT_READY, now, write="W4")
+        case JobStatus.SUCCEEDED:
+            lost = Failure(kind="ResultGone", message="finished without a result", stage="result", charged="yes")
+            return ended(seen, S.EXPIRED, lost, spec, now)
+        case JobStatus.FAILED:
+            failure = update.failure or Failure(kind="GenerationFailed", message="failed without a reason")
+            return ended(seen, S.FAILED, failure, spec, now)
+        case JobStatus.CANCELED:
+            return ended(seen, S.CANCELED, update.failure or canceled_failure(seen), spec, now)
+        case JobStatus.RUNNING:
+            return moved(seen, S.RUNNING, now)
+        case _:
+            return seen
+
+
+def canceled_failure(attempt: Attempt) -> Failure:
+    """Why a canceled attempt ended."""
+    if attempt.canceling == "patience":
+        return Failure(
+            kind="PatienceOver",
+            message=f"not finished within {attempt.patience:g} s, canceled",
+            stage="cancel",
+        )
+    by = "canceled" if attempt.canceling == "caller" else "canceled at the vendor"
+    return Failure(kind="GenerationFailed", message=by, stage="cancel", charged="unknown")
+
+
+def ended(attempt: Attempt, state: AttemptState, failure: Failure, spec: ModelSpec | None, now: datetime) -> Attempt:
+    """The attempt closed without a clip: what it cost is settled, its hold is gone."""
+    cost = failed_cost(attempt, failure, spec)
+    return moved(replace(attempt, failure=failure, cost=cost, hold_micros=0), state, now)
+
+
+def failed_cost(attempt: Attempt, failure: Failure, spec: ModelSpec | None) -> Cost:
+    """What an attempt without a clip cost: reported, else computed where it was billed, else the hold."""
+    if attempt.reported_cost is not None:
+        return attempt.reported_cost
+    if failure.charged == "no":
+        return Cost(micros=0, basis=CostBasis.COMPUTED)
+    computed = computed_cost(spec, attempt.fit, attempt.usage) if spec and attempt.usage else None
+    return computed or Cost(micros=attempt.hold_micros, basis=CostBasis.ESTIMATED)
+
+
+def delivered_cost(attempt: Attempt, spec: ModelSpec | None) -> Cost:
+    """What a delivered clip cost: reported, else computed, else the hold."""
+    if attempt.reported_cost is not None:
+        return attempt.reported_cost
+    computed = computed_cost(spec, attempt.fit, attempt.usage) if spec else None
+    return computed or Cost(micros=attempt.hold_micros, basis=CostBasis.ESTIMATED)
+
+
+def without_secrets(outputs: tuple[Output, ...]) -> tuple[Output, ...]:
+    """Outputs with their addresses cut to origin and path: the query of a signed address is a secret."""
+    return tuple(
+        replace(output, url=output.url.partition("?")[0] if output.url else None) for output in outputs
+    )
+
+
+def _gone(attempt: Attempt, now: datetime) -> Attempt:
+    if attempt.state in (S.OUTPUT_READY, S.DOWNLOADING):
+        return attempt
+    if attempt.canceling is not None:
+        held = Cost(micros=attempt.hold_micros, basis=CostBasis.ESTIMATED)
+        closed = replace(
+            attempt, failure=canceled_failure(attempt), cost=attempt.reported_cost or held, hold_micros=0
+        )
+        return moved(closed, S.CANCELED, now)
+    lost = Failure(kind="ResultGone", message="the vendor no longer knows this job", stage="poll", charged="yes")
+    held = Cost(micros=attempt.hold_micros, basis=CostBasis.ESTIMATED)
+    return moved(
+        replace(attempt, failure=lost, cost=attempt.reported_cost or held, hold_micros=0), S.EXPIRED, now
+    )

@@ -1,0 +1,68 @@
+"""How a job ended, as a value or as the error to raise."""
+
+from __future__ import annotations
+
+from anyvideo.types.errors import (
+    AllModelsFailed,
+    AnyVideoError,
+    JobCanceled,
+    OutcomeUnknown,
+    ProviderError,
+    StillRunning,
+)
+from anyvideo.types.job import Job
+from anyvideo.types.states import JobStatus
+from anyvideo.types.video import Video
+
+
+def delivered(job: Job) -> Video:
+    """The video of a job that succeeded. Raises the error that says how it ended otherwise."""
+    if job.status is not JobStatus.SUCCEEDED or job.artifact is None or job.cost is None:
+        raise _ending(job)
+    attempt = job.attempts[-1]
+    return Video(
+        job_id=job.id,
+        path=job.artifact.path,
+        info=job.artifact.info,
+        model=attempt.model,
+        cost=job.cost,
+        attempts=job.attempts,
+        adjustments=attempt.fit.adjustments,
+        label=job.artifact.label,
+    )
+
+
+def still_running(job: Job, timeout: float | None) -> StillRunning:
+    """The error for a wait that ended before the job."""
+    waited = "" if timeout is None else f" after {timeout:g} s"
+    return StillRunning(
+        f"job {job.id} is still {job.status}{waited}",
+        job_id=job.id,
+        hint=f"go on with: anyvideo resume {job.id}",
+    )
+
+
+def failures(job: Job) -> list[ProviderError]:
+    """One typed cause for each attempt that failed, in order."""
+    return [
+        attempt.failure.error(provider=attempt.provider, model=attempt.model)
+        for attempt in job.attempts
+        if attempt.failure is not None
+    ]
+
+
+def _ending(job: Job) -> AnyVideoError:
+    if job.status is JobStatus.CANCELED:
+        return JobCanceled(f"job {job.id} was canceled", job_id=job.id)
+    if job.status is JobStatus.UNKNOWN:
+        model = job.attempts[-1].model
+        return OutcomeUnknown(
+            f"{model} may have taken job {job.id} and nobody can tell yet; its money is held, nothing is resent",
+            job_id=job.id,
+            hint=f"look again with: anyvideo resume {job.id}",
+        )
+    causes = failures(job)
+    if job.finished and causes:
+        summary = "; ".join(f"{cause.model}: {cause.message}" for cause in causes)
+        return AllModelsFailed(f"every model failed: {summary}", causes, job_id=job.id)
+    return StillRunning(f"job {job.id} is {job.status}", job_id=job.id)

@@ -1,0 +1,78 @@
+"""When to come back. Pure: everything is computed from stored numbers, nothing sleeps here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
+
+from anyvideo.catalog.spec import ModelSpec
+from anyvideo.types.job import Attempt, Job
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
+
+POLL_FLOOR, POLL_CEILING = 1.0, 15.0
+POLLS_PER_JOB = 30
+MAX_SENDS = 4
+PATIENCE_FACTOR = 1.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollBounds:
+    """The plain interval that waiting uses, in seconds."""
+
+    floor: float = POLL_FLOOR
+    ceiling: float = POLL_CEILING
+
+
+def poll_interval(spec: ModelSpec, *, fixed: float | None, bounds: PollBounds | None = None) -> float:
+    """Seconds to the next poll: what the caller fixed, else a share of the model's usual time."""
+    limits = bounds or PollBounds()
+    return fixed if fixed is not None else min(max(spec.median_seconds / POLLS_PER_JOB, limits.floor), limits.ceiling)
+
+
+def backoff(trouble: int, *, base: float = 0.5, ceiling: float = 20.0) -> float:
+    """Seconds to wait after the `trouble`-th failure in a row of a free call: full jitter."""
+    from tenacity import wait_random_exponential
+
+    state = cast("RetryCallState", SimpleNamespace(attempt_number=max(trouble, 1)))
+    return wait_random_exponential(multiplier=base, max=ceiling)(state)
+
+
+def resend_wait(sends: int, retry_after: float | None) -> float:
+    """Seconds until a provably refused submit may be sent again."""
+    from tenacity import wait_exponential
+
+    if retry_after is not None:
+        return retry_after
+    state = cast("RetryCallState", SimpleNamespace(attempt_number=max(sends, 1)))
+    return wait_exponential(multiplier=1, max=30)(state)
+
+
+def patience(job: Job, spec: ModelSpec, *, now: datetime, candidates_left: int) -> float | None:
+    """How long the next attempt may take, in seconds; None: as long as it likes, nobody comes after it.
+
+    What the caller fixed, else the declared p99 times 1.5, at most an equal share of the remaining time.
+    """
+    if candidates_left == 0:
+        return None
+    if job.options.attempt_timeout is not None:
+        return job.options.attempt_timeout
+    usual = spec.p99_seconds * PATIENCE_FACTOR
+    if job.deadline is None:
+        return usual
+    return max(1.0, min(usual, (job.deadline - now).total_seconds() / (candidates_left + 1)))
+
+
+def patience_over(attempt: Attempt, now: datetime) -> bool:
+    """Whether the attempt has used up its patience."""
+    return attempt.patience is not None and now >= attempt.created_at + timedelta(seconds=attempt.patience)
+
+
+def soonest(*moments: datetime | None) -> datetime:
+    """The earliest of the moments that are given."""
+    known: Sequence[datetime] = [moment for moment in moments if moment is not None]
+    return min(known)

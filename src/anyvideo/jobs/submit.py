@@ -1,0 +1,180 @@
+"""Buying: the order is prepared for free, then sent once. W2 stands before the first byte, W3 before all else."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+from anyvideo.catalog.prices import vendor_deadline_seconds
+from anyvideo.catalog.spec import ModelSpec
+from anyvideo.jobs.backends import Backend
+from anyvideo.jobs.observe import ended, moved, observe
+from anyvideo.jobs.schedule import MAX_SENDS, backoff, poll_interval, resend_wait
+from anyvideo.jobs.turn import Turn
+from anyvideo.jobs.verdict import Fate, Verdict, failure_of, judge
+from anyvideo.net.scopes import free_call, submit_call
+from anyvideo.net.wire import CallRecord
+from anyvideo.provider import Describes, Order, Submission, Uploads
+from anyvideo.routing.after import AFTER
+from anyvideo.types.errors import BadRequest, ProviderError, StaleWrite
+from anyvideo.types.events import EventKind
+from anyvideo.types.job import Attempt, Failure
+from anyvideo.types.request import Image
+from anyvideo.types.states import AttemptState
+
+S = AttemptState
+SEND_DEADLINE = timedelta(seconds=5)
+
+
+async def submit(turn: Turn, backend: Backend, spec: ModelSpec) -> datetime | None:
+    """Drive a held attempt through its one POST. Returns when to come back; None: at once."""
+    now = turn.clock.now()
+    if turn.job.cancel_requested:
+        await _end(turn, S.CANCELED, Failure(kind="GenerationFailed", message="canceled", charged="no"), spec)
+        return None
+    if turn.attempt.due_at is not None and now < turn.attempt.due_at:
+        return turn.attempt.due_at
+    try:
+        async with free_call():
+            order = await _order(turn.attempt, backend, spec)
+    except Exception as error:
+        return await _not_prepared(turn, backend, spec, error)
+    due: datetime | None = None
+    with anyio.CancelScope(shield=True):
+        due = await _send(turn, backend, order)
+    return due
+
+
+async def _order(attempt: Attempt, backend: Backend, spec: ModelSpec) -> Order:
+    if spec.version == "latest" and isinstance(backend.provider, Describes):
+        spec = spec.pinned(await backend.provider.latest_version(spec.slug))
+    media = {} if attempt.fit.image is None else {"image": await _address(attempt.fit.image, backend)}
+    deadline = vendor_deadline_seconds(spec) if backend.plugin.vendor_deadline else None
+    return Order(fit=attempt.fit, spec=spec, tag=attempt.tag, deadline=deadline, media=media)
+
+
+async def _address(image: Image, backend: Backend) -> str:
+    if image.url is not None:
+        return image.url
+    content = image.data if image.data is not None else await anyio.Path(Path(str(image.path))).read_bytes()
+    content_type = image.content_type or "application/octet-stream"
+    rules = backend.plugin.media
+    encoded_size = len(f"data:{content_type};base64,") + 4 * ((len(content) + 2) // 3)
+    if rules.data_uri_bytes is not None and encoded_size <= rules.data_uri_bytes:
+        encoded = await anyio.to_thread.run_sync(base64.b64encode, content)
+        return f"data:{content_type};base64,{encoded.decode()}"
+    if rules.upload_bytes is not None and len(content) <= rules.upload_bytes:
+        if isinstance(backend.provider, Uploads):
+            filename = f"image.{content_type.rpartition('/')[2]}"
+            return await backend.provider.upload(content, content_type=content_type, filename=filename)
+    raise BadRequest("the image is too large for this vendor", hint="host it and pass its https address")
+
+
+async def _not_prepared(turn: Turn, backend: Backend, spec: ModelSpec, error: Exception) -> datetime | None:
+    """A free call before the submit failed: nothing was bought, so it is tried again a few times."""
+    failure = replace(failure_of(error, explain=backend.provider.explain, stage="prepare"), charged="no")
+    if failure.kind == "ServiceError":
+        failure = replace(failure, kind="NotAccepted")
+    attempt = replace(turn.attempt, trouble=turn.attempt.trouble + 1)
+    if AFTER[failure.kind].again == "retry_after" and attempt.trouble < MAX_SENDS:
+        due = turn.clock.now() + timedelta(seconds=backoff(attempt.trouble))
+        await turn.save(replace(attempt, due_at=due))
+        turn.say(EventKind.TROUBLE, failure=failure, message=failure.message)
+        return due
+    await _end(turn, S.REJECTED, failure, spec)
+    return None
+
+
+async def _send(turn: Turn, backend: Backend, order: Order) -> datetime | None:
+    async def before_send(body_hash: str | None) -> None:
+        now = turn.clock.now()
+        if now >= turn.lease.until - SEND_DEADLINE:
+            raise StaleWrite("the lease is about to end: nothing was sent")
+        attempt = turn.attempt
+        sending = replace(attempt, body_hash=body_hash, sent_at=now, sends=attempt.sends + 1, due_at=None)
+        await turn.save(moved(sending, S.SENDING, now, write="W2"))
+
+    async with submit_call(before_send) as record:
+        try:
+            if backend.plugin.recovery.kind == "in_process":
+                await before_send(None)
+            submission = await backend.provider.submit(order)
+        except StaleWrite:
+            raise
+        except Exception as error:
+            if isinstance(record.stopped, StaleWrite):
+                raise record.stopped from error
+            return await _not_submitted(turn, backend, order.spec, record, error)
+    await _accepted(turn, order.spec, submission)
+    return None
+
+
+async def _accepted(turn: Turn, spec: ModelSpec, submission: Submission) -> None:
+    now = turn.clock.now()
+    sent = turn.attempt if turn.attempt.state is S.SENDING else moved(turn.attempt, S.SENDING, now)
+    first_poll = now + timedelta(seconds=poll_interval(spec, fixed=turn.job.options.poll_interval))
+    handled = replace(sent, ref=submission.ref, accepted_at=now, trouble=0, due_at=first_poll)
+    accepted = moved(handled, S.ACCEPTED, now, write="W3")
+    await turn.save(accepted)
+    turn.say(EventKind.ATTEMPT_ACCEPTED)
+    observed = observe(accepted, submission.update, spec, now)
+    if observed != accepted:
+        await turn.save(observed)
+
+
+async def _not_submitted(
+    turn: Turn, backend: Backend, spec: ModelSpec, record: CallRecord, error: Exception
+) -> datetime | None:
+    if backend.plugin.recovery.kind == "in_process":
+        await _end(turn, S.REJECTED, _nothing_bought(error), spec)
+        return None
+    verdict = judge(record, error, refusals=backend.plugin.refusals, explain=backend.provider.explain)
+    if verdict.fate is Fate.AMBIGUOUS:
+        await hold_as_unknown(turn, verdict.failure)
+        return None
+    return await _refused(turn, spec, verdict)
+
+
+async def hold_as_unknown(turn: Turn, failure: Failure) -> None:
+    """Nobody can tell whether the vendor took it: the hold is kept, nothing is sent again."""
+    attempt = replace(turn.attempt, failure=replace(failure, charged="unknown", stage="submit"))
+    await turn.save(moved(attempt, S.UNKNOWN, turn.clock.now()))
+    turn.say(EventKind.OUTCOME_UNKNOWN, failure=attempt.failure, message=failure.message)
+
+
+async def _refused(turn: Turn, spec: ModelSpec, verdict: Verdict) -> datetime | None:
+    """Provably nothing was taken: sent again after a while where that helps, else the attempt ends."""
+    now, failure, attempt = turn.clock.now(), verdict.failure, turn.attempt
+    if attempt.state is S.HELD:
+        attempt = replace(attempt, sends=attempt.sends + 1)
+    wait = timedelta(seconds=resend_wait(attempt.sends, failure.retry_after))
+    patient = attempt.patience is None or now + wait < attempt.created_at + timedelta(seconds=attempt.patience)
+    if AFTER[failure.kind].again == "retry_after" and attempt.sends < MAX_SENDS and patient:
+        await turn.save(replace(moved(attempt, S.HELD, now), due_at=now + wait))
+        turn.say(EventKind.TROUBLE, failure=failure, message=failure.message)
+        return now + wait
+    await turn.save(attempt)
+    await _end(turn, S.REJECTED, replace(failure, charged="no"), spec)
+    return None
+
+
+async def _end(turn: Turn, state: AttemptState, failure: Failure, spec: ModelSpec) -> None:
+    attempt = ended(turn.attempt, state, replace(failure, stage=failure.stage or "submit"), spec, turn.clock.now())
+    await turn.save(attempt)
+    turn.say(EventKind.ATTEMPT_ENDED, failure=attempt.failure, cost=attempt.cost)
+
+
+def _nothing_bought(error: Exception) -> Failure:
+    if isinstance(error, ProviderError):
+        return replace(Failure.of(error), charged="no")
+    return Failure(
+        kind="GenerationFailed",
+        message=str(error) or type(error).__name__,
+        stage="submit",
+        charged="no",
+    )

@@ -1,0 +1,118 @@
+"""What a caller's arguments mean, checked before anything is recorded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal, Self, TypedDict, Unpack
+
+from anyvideo.media.inputs import ImageSource, load_image
+from anyvideo.types.errors import InvalidRequest
+from anyvideo.types.job import JobOptions
+from anyvideo.types.money import parse_cap
+from anyvideo.types.request import VideoRequest
+
+Policy = Literal["listed", "cheapest"]
+_JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+class PlanOptions(TypedDict, total=False):
+    """What `plan` takes beside the prompt. Lengths in seconds; see VideoRequest for the rest."""
+
+    image: ImageSource | None
+    duration: float | None
+    aspect_ratio: str | None
+    resolution: str | None
+    fps: float | None
+    seed: int | None
+    negative_prompt: str | None
+    audio: bool | None
+    models: Sequence[str] | str | None
+    strict: bool
+    policy: Policy | None
+    allow_unpriced: bool
+
+
+class BuyOptions(PlanOptions, total=False):
+    """What `submit` and `generate` take too: a cap in dollars as text or Decimal, times in seconds."""
+
+    max_cost: str | int | Decimal | None
+    timeout: float | None
+    attempt_timeout: float | None
+    poll_interval: float | None
+    metadata: Mapping[str, str] | None
+    job_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A checked request, the models it may use, and how it is to be driven. Times in seconds."""
+
+    request: VideoRequest
+    options: JobOptions
+    models: tuple[str, ...] = ()
+    strict: bool = False
+    policy: Policy | None = None
+    timeout: float | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    job_id: str | None = None
+
+    @classmethod
+    def of(cls, prompt: str | None, **options: Unpack[BuyOptions]) -> Self:
+        """Raises InvalidRequest naming the field, TypeError for an argument that does not exist."""
+        unknown = sorted(options.keys() - BuyOptions.__annotations__.keys() - PlanOptions.__annotations__.keys())
+        if unknown:
+            raise TypeError(f"unexpected keyword argument {unknown[0]!r}")
+        max_cost, image = options.get("max_cost"), options.get("image")
+        request = VideoRequest(
+            prompt=prompt,
+            image=None if image is None else load_image(image),
+            duration=options.get("duration"),
+            aspect_ratio=options.get("aspect_ratio"),
+            resolution=options.get("resolution"),
+            fps=options.get("fps"),
+            seed=options.get("seed"),
+            negative_prompt=options.get("negative_prompt"),
+            audio=options.get("audio"),
+        )
+        driving = JobOptions(
+            max_cost_micros=None if max_cost is None else parse_cap(max_cost, "max_cost"),
+            attempt_timeout=_seconds("attempt_timeout", options.get("attempt_timeout")),
+            poll_interval=_seconds("poll_interval", options.get("poll_interval")),
+            allow_unpriced=options.get("allow_unpriced", False),
+        )
+        return cls(
+            request=request,
+            options=driving,
+            models=_models(options.get("models")),
+            strict=options.get("strict", False),
+            policy=options.get("policy"),
+            timeout=_seconds("timeout", options.get("timeout")),
+            metadata=options.get("metadata") or {},
+            job_id=_job_id(options.get("job_id")),
+        )
+
+
+def _models(models: Sequence[str] | str | None) -> tuple[str, ...]:
+    if models is None:
+        return ()
+    listed = (models,) if isinstance(models, str) else tuple(models)
+    if not listed or not all(model.strip() for model in listed):
+        raise InvalidRequest("models must name at least one model", field="models", hint="see: anyvideo models")
+    return listed
+
+
+def _seconds(name: str, value: float | None) -> float | None:
+    if value is not None and (isinstance(value, bool) or not 0 < value < 10_000_000):
+        raise InvalidRequest(f"{name} must be above 0 seconds, not {value}", field=name)
+    return value
+
+
+def _job_id(job_id: str | None) -> str | None:
+    if job_id is not None and not _JOB_ID.fullmatch(job_id):
+        raise InvalidRequest(
+            f"job_id is not usable: {job_id!r}", field="job_id", hint="use letters, digits, '.', '_' and '-'"
+        )
+    return job_id
