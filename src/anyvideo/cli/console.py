@@ -1,0 +1,51 @@
+"""Where words go: results to stdout, everything else to stderr, both readable without a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from typing import TextIO
+
+from rich.console import Console
+from rich.table import Table
+
+
+def results() -> Console:
+    """Stdout, for the one thing that was asked for. Eighty columns where there is no terminal."""
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def notes() -> Console:
+    """Stderr, for progress, hints and errors. Lines are never wrapped, so that they can be searched."""
+    return Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def emit(document: Mapping[str, object] | Sequence[object], *, compact: bool = False) -> None:
+    """Print one JSON document on stdout; `compact` keeps it on one line."""
+    plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    sys.stdout.write(json.dumps(document, indent=None if compact else 2, ensure_ascii=plain) + "\n")
+    sys.stdout.flush()
+
+
+def forgiving_streams() -> None:
+    """A stream that cannot show a character shows a question mark: no result is lost to an encoding."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Whether somebody watches."""
+    return stream.isatty()
+
+
+def table(*columns: str, whole: Collection[str] = ()) -> Table:
+    """A table with one line under the header; its columns fold, but for those in `whole`."""
+    from rich import box
+
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in columns:
+        made.add_column(column, overflow="fold", no_wrap=column in whole)
+    return made

@@ -1,0 +1,135 @@
+"""How a command ends badly: which exit code, and the same facts as words or as JSON."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+import typer
+from rich.text import Text
+
+from anyvideo.cli.console import emit, notes
+from anyvideo.cli.documents import error_document
+from anyvideo.types.errors import (
+    AllModelsFailed,
+    AnyVideoError,
+    BudgetExceeded,
+    InvalidRequest,
+    JobCanceled,
+    JobError,
+    MediaError,
+    NoModelFits,
+    OutcomeUnknown,
+    ProviderError,
+    StillRunning,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from anyvideo.types.job import Attempt, Job
+
+
+class ExitCode(IntEnum):
+    """What a script can tell from the exit status."""
+
+    DONE = 0
+    WRONG_USE = 2
+    NOTHING_FITS = 3
+    FAILED = 4
+    OVER_BUDGET = 5
+    HELD = 6
+    STILL_RUNNING = 7
+    INTERRUPTED = 130
+
+
+MEANINGS: dict[ExitCode, str] = {
+    ExitCode.DONE: "done",
+    ExitCode.WRONG_USE: "wrong usage, request or settings; nothing was sent",
+    ExitCode.NOTHING_FITS: "no model of the route can do the request, or none that can is ready",
+    ExitCode.FAILED: "every model that was tried failed, or the job was canceled",
+    ExitCode.OVER_BUDGET: "the next attempt would pass the budget",
+    ExitCode.HELD: "the provider may have taken the job and nobody can tell yet; the money is held",
+    ExitCode.STILL_RUNNING: "the timeout passed; the job goes on",
+    ExitCode.INTERRUPTED: "interrupted; the job, if there is one, can be resumed or canceled",
+}
+
+
+class Interrupted(JobError):
+    """Ctrl-C. The job goes on at the provider."""
+
+
+EXIT_CODES: tuple[tuple[type[AnyVideoError], ExitCode], ...] = (
+    (NoModelFits, ExitCode.NOTHING_FITS),
+    (BudgetExceeded, ExitCode.OVER_BUDGET),
+    (UsageError, ExitCode.WRONG_USE),
+    (MediaError, ExitCode.WRONG_USE),
+    (OutcomeUnknown, ExitCode.HELD),
+    (StillRunning, ExitCode.STILL_RUNNING),
+    (Interrupted, ExitCode.INTERRUPTED),
+    (JobCanceled, ExitCode.FAILED),
+    (AllModelsFailed, ExitCode.FAILED),
+    (ProviderError, ExitCode.FAILED),
+    (AnyVideoError, ExitCode.FAILED),
+)
+"""The first class that fits decides."""
+
+
+def exit_code(error: AnyVideoError) -> ExitCode:
+    """The exit status for an error."""
+    return next(code for cls, code in EXIT_CODES if isinstance(error, cls))
+
+
+def interrupted(job_id: str | None) -> Interrupted:
+    """Ctrl-C as an error that says how to go on."""
+    if not job_id:
+        return Interrupted("interrupted before a job was recorded: nothing was bought", job_id="")
+    return Interrupted(
+        f"interrupted; job {job_id} is kept", job_id=job_id, hint=ways_on(job_id, cancelable=True)
+    )
+
+
+def ways_on(job_id: str, *, cancelable: bool = False) -> str:
+    """The commands that take a job up again."""
+    resume = f"anyvideo resume {job_id}"
+    return f"{resume}, or anyvideo cancel {job_id}" if cancelable else resume
+
+
+def failed(error: AnyVideoError, *, as_json: bool, job: Job | None = None) -> typer.Exit:
+    """Show the error; raise what it returns to end the command with the error's code."""
+    if as_json:
+        emit(error_document(error, job=job))
+    else:
+        show_error(error, job=job)
+    return typer.Exit(exit_code(error))
+
+
+def show_error(error: AnyVideoError, *, job: Job | None = None) -> None:
+    """The error in words on stderr: one sentence, then one line for each attempt."""
+    console = notes()
+    where = f" in {error.field}" if error.field and error.field not in error.message else ""
+    console.print(Text.assemble((f"error{where}: ", "bold red"), str(error)))
+    for attempt in () if job is None else job.attempts:
+        console.print(f"  {attempt_line(attempt)}")
+    if isinstance(error, NoModelFits) and error.plan is not None:
+        for candidate in error.plan.candidates:
+            console.print(f"  {candidate.model}: {candidate.missing or 'ready'}")
+        for rejection in error.plan.rejections:
+            console.print(f"  {rejection.model}: {rejection.reason}")
+    job_id = job.id if job is not None else getattr(error, "job_id", "")
+    if job_id and job_id not in str(error):
+        console.print(f"  job {job_id}")
+
+
+def attempt_line(attempt: Attempt) -> str:
+    """`model: state: why; cost`."""
+    why = f": {attempt.failure.kind}: {attempt.failure.message}" if attempt.failure else ""
+    cost = f"cost {attempt.cost}" if attempt.cost else f"charged: {attempt.charged}"
+    return f"{attempt.model}: {attempt.state}{why}; {cost}"
+
+
+def usage_error(error: Exception) -> InvalidRequest:
+    """What the option parser found, as one of ours."""
+    parameter = getattr(error, "param", None)
+    name = getattr(parameter, "name", None) or getattr(error, "option_name", None)
+    text = str(getattr(error, "format_message", error.__str__)())
+    return InvalidRequest(text, field=str(name).lstrip("-") if name else None, hint="see --help")

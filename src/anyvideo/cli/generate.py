@@ -1,0 +1,46 @@
+"""`anyvideo generate`: one prompt in, one clip out."""
+
+from __future__ import annotations
+
+import typer
+
+from anyvideo.cli import options as opt
+from anyvideo.cli.follow import followed
+from anyvideo.cli.output import Target, deliver
+from anyvideo.cli.progress import Watch
+from anyvideo.cli.session import session_of
+from anyvideo.types.money import parse_cap
+
+
+def generate(
+    ctx: typer.Context,
+    prompt: opt.Prompt = None,
+    image: opt.ImageOption = None,
+    models: opt.Models = None,
+    duration: opt.Duration = None,
+    aspect_ratio: opt.AspectRatio = None,
+    resolution: opt.Resolution = None,
+    fps: opt.Fps = None,
+    seed: opt.Seed = None,
+    negative_prompt: opt.NegativePrompt = None,
+    audio: opt.Audio = None,
+    max_cost: opt.MaxCost = None,
+    timeout: opt.Timeout = None,
+    attempt_timeout: opt.AttemptTimeout = None,
+    poll_interval: opt.PollInterval = None,
+    strict: opt.Strict = False,
+    output: opt.Output = None,
+    as_json: opt.AsJson = False,
+) -> None:
+    """Buy one clip, wait for it and save it."""
+    wish = opt.given(locals(), opt.WISH + opt.DRIVE)
+    opt.check_seconds(timeout=timeout, attempt_timeout=attempt_timeout, poll_interval=poll_interval)
+    if max_cost is not None:
+        parse_cap(max_cost, "max_cost")
+    session = session_of(ctx)
+    settings = session.settings()
+    target = Target.of(output, settings.output)
+    watch = Watch()
+    with session.client(watch, settings=settings) as client:
+        video = followed(client, watch, lambda: client.generate(prompt, **wish), as_json=as_json)
+    deliver(video, target, prompt=prompt, as_json=as_json)

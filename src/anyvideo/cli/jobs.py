@@ -1,0 +1,141 @@
+"""`anyvideo jobs`, `resume` and `cancel`: purchases that outlive the command that made them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import typer
+
+from anyvideo.cli import options as opt
+from anyvideo.cli.console import emit, notes, results, table
+from anyvideo.cli.documents import error_document, job_document
+from anyvideo.cli.errors import ExitCode, failed, interrupted, show_error
+from anyvideo.cli.follow import STANDING, followed
+from anyvideo.cli.output import Target, deliver, show_attempts
+from anyvideo.cli.progress import Watch
+from anyvideo.cli.session import session_of
+from anyvideo.types.errors import StillRunning
+
+if TYPE_CHECKING:
+    from anyvideo.client import Client
+    from anyvideo.types.job import Job
+
+jobs_app = typer.Typer(rich_markup_mode=None)
+
+
+@jobs_app.callback(invoke_without_command=True)
+def jobs(
+    ctx: typer.Context,
+    status: opt.Status = None,
+    limit: opt.Limit = 20,
+    as_json: opt.AsJson = False,
+) -> None:
+    """List the recorded jobs, newest first."""
+    if ctx.invoked_subcommand is not None:
+        return
+    with session_of(ctx).client() as client:
+        found = client.jobs(status=status, limit=limit)
+    if as_json:
+        emit({"jobs": [job_document(job) for job in found]})
+        return
+    if not found:
+        notes().print("no job is recorded here")
+        return
+    rows = table("job", "status", "cost", "since", "model and prompt", whole=("job", "status", "since"))
+    for job in found:
+        model = job.attempt.model if job.attempt else ""
+        cost = str(job.cost.amount) if job.cost else ""
+        what = "\n".join(filter(None, (model, _short(job.request.prompt))))
+        rows.add_row(job.id, str(job.status), cost, job.created_at.astimezone().strftime("%m-%d %H:%M"), what)
+    results().print(rows)
+
+
+@jobs_app.command("show")
+def show(ctx: typer.Context, job_id: opt.JobId, as_json: opt.AsJson = False) -> None:
+    """Show one job with its attempts."""
+    with session_of(ctx).client() as client:
+        job = client.job(job_id)
+    emit(job_document(job)) if as_json else _show(job)
+
+
+def resume(
+    ctx: typer.Context,
+    job_id: opt.JobId,
+    timeout: opt.Timeout = None,
+    output: opt.Output = None,
+    as_json: opt.AsJson = False,
+) -> None:
+    """Wait for an earlier job and save its clip."""
+    opt.check_seconds(timeout=timeout)
+    session = session_of(ctx)
+    settings = session.settings()
+    target = Target.of(output, settings.output)
+    watch = Watch(job_id=job_id)
+    with session.client(watch, settings=settings) as client:
+        prompt = client.job(job_id).request.prompt
+        video = followed(client, watch, lambda: client.wait(job_id, timeout=timeout), as_json=as_json)
+    deliver(video, target, prompt=prompt, as_json=as_json)
+
+
+def cancel(
+    ctx: typer.Context,
+    job_id: opt.JobId,
+    timeout: opt.CancelTimeout = 60.0,
+    as_json: opt.AsJson = False,
+) -> None:
+    """Stop a job and its bill; a paid clip is kept."""
+    opt.check_seconds(timeout=timeout)
+    watch = Watch(job_id=job_id)
+    with session_of(ctx).client(watch) as client:
+        job = _canceled(client, watch, job_id, timeout, as_json=as_json)
+    if as_json:
+        emit(job_document(job))
+    else:
+        _show(job)
+        if job.artifact is not None:
+            notes().print(f"it had finished before: anyvideo resume {job.id} saves the clip")
+    raise typer.Exit(STANDING.get(job.status, ExitCode.DONE))
+
+
+def _canceled(client: Client, watch: Watch, job_id: str, timeout: float, *, as_json: bool) -> Job:
+    try:
+        with watch:
+            return client.cancel(job_id, timeout=timeout)
+    except KeyboardInterrupt:
+        raise failed(interrupted(job_id), as_json=as_json, job=client.job(job_id)) from None
+    except StillRunning as error:
+        job = client.job(job_id)
+        if as_json:
+            emit(job_document(job) | error_document(error, job=job))
+        else:
+            show_error(error, job=job)
+        raise typer.Exit(ExitCode.STILL_RUNNING) from None
+
+
+def _show(job: Job) -> None:
+    console = results()
+    console.print(f"job     {job.id}", soft_wrap=True)
+    console.print(f"status  {job.status}" + (", cancel requested" if job.cancel_requested else ""))
+    console.print(f"since   {_since(job.created_at)}")
+    if job.request.prompt:
+        console.print(f"prompt  {job.request.prompt}")
+    if job.cost is not None:
+        console.print(f"cost    {job.cost}")
+    if job.artifact is not None:
+        console.print(f"file    {job.artifact.path}", soft_wrap=True)
+    if job.failure is not None:
+        console.print(f"why     {job.failure.kind}: {job.failure.message}")
+    if job.attempts:
+        show_attempts(job.attempts)
+    if not job.finished:
+        console.print(f"next    anyvideo resume {job.id}, or anyvideo cancel {job.id}", soft_wrap=True)
+
+
+def _since(at: datetime) -> str:
+    return at.astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def _short(prompt: str | None, longest: int = 40) -> str:
+    text = " ".join((prompt or "").split())
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -1,0 +1,136 @@
+"""Where a clip is saved: checked before anything is bought, and never over somebody's file by surprise."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from anyvideo.cli.console import emit, notes, results, table
+from anyvideo.cli.documents import video_document
+from anyvideo.types.errors import AnyVideoError, InvalidRequest
+
+if TYPE_CHECKING:
+    from anyvideo.types.job import Attempt
+    from anyvideo.types.video import Video
+
+_LONGEST = 48
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A checked place: `path` where the caller named one, else a free name in `folder`."""
+
+    folder: Path
+    path: Path | None = None
+
+    @classmethod
+    def of(cls, output: Path | None, folder: Path | None = None) -> Self:
+        """Raises InvalidRequest (field `output`) for a folder, and where nothing can be written."""
+        folder = (folder or Path()) if output is None else output.parent
+        if output is not None and output.is_dir():
+            raise InvalidRequest(
+                f"output {output} is a folder",
+                field="output",
+                hint=f"name a file in it, like {output / 'clip.mp4'}",
+            )
+        if not folder.is_dir():
+            raise InvalidRequest(
+                f"output is to be in {folder}, which is no folder", field="output", hint=f"mkdir -p {folder}"
+            )
+        if not os.access(folder, os.W_OK):
+            raise InvalidRequest(f"output: nothing can be written in {folder}", field="output")
+        return cls(folder=folder, path=output)
+
+    def place(self, video: Video, prompt: str | None) -> Path:
+        """The named path, or the first free name made of the prompt or the job id."""
+        return self.path or _free(self.folder, slug(prompt) or video.job_id)
+
+
+def slug(prompt: str | None) -> str:
+    """The first words of a prompt as a file name; empty where it has no Latin letters or digits."""
+    words = re.findall(r"[a-z0-9]+", (prompt or "").lower())
+    name = ""
+    for word in words:
+        longer = f"{name}-{word}" if name else word[:_LONGEST]
+        if len(longer) > _LONGEST:
+            break
+        name = longer
+    return name
+
+
+def _free(folder: Path, stem: str) -> Path:
+    number = 1
+    while True:
+        path = folder / f"{stem}{'' if number == 1 else f'-{number}'}.mp4"
+        if not path.exists() and not sheet_path(path).exists():
+            return path
+        number += 1
+
+
+def sheet_path(path: Path) -> Path:
+    """The contact sheet beside a clip."""
+    return path.with_name(f"{path.stem}.sheet.png")
+
+
+def deliver(video: Video, target: Target, *, prompt: str | None, as_json: bool) -> None:
+    """Save the clip and its contact sheet and say so."""
+    path = target.place(video, prompt)
+    replaced = path.exists()
+    try:
+        path = video.save(path)
+    except InvalidRequest as error:
+        again = f"the clip is paid and kept: anyvideo resume {video.job_id} -o OTHER.mp4"
+        raise InvalidRequest(error.message, field="output", hint=again) from error
+    if replaced:
+        notes().print(f"replaced {path}")
+    sheet = draw_sheet(path)
+    if as_json:
+        emit(video_document(video, path=path, sheet=sheet))
+    else:
+        show(video, path=path, sheet=sheet)
+
+
+def draw_sheet(path: Path) -> Path | None:
+    """The sheet that was drawn; None, with a word on stderr, where it could not be."""
+    from anyvideo.media import contact_sheet
+
+    sheet = sheet_path(path)
+    try:
+        contact_sheet(path, sheet)
+    except (AnyVideoError, OSError) as error:
+        notes().print(f"no contact sheet: {error}")
+        return None
+    return sheet
+
+
+def show(video: Video, *, path: Path, sheet: Path | None) -> None:
+    """The result in words."""
+    info = video.info
+    sound = "with sound" if info.audio else "no sound"
+    console = results()
+    console.print(f"saved  {path}", soft_wrap=True)
+    if sheet is not None:
+        console.print(f"sheet  {sheet}", soft_wrap=True)
+    console.print(
+        f"clip   {info.duration:.3g} s, {info.width}x{info.height}, {info.fps:.4g} fps, {info.codec},"
+        f" {sound}, {info.bytes / 1_000_000:.1f} MB"
+    )
+    console.print(f"model  {video.model}" + (f": {video.label}" if video.label else ""))
+    console.print(f"cost   {video.cost}")
+    for change in video.adjustments:
+        console.print(f"change {change}")
+    if len(video.attempts) > 1:
+        show_attempts(video.attempts)
+
+
+def show_attempts(attempts: tuple[Attempt, ...]) -> None:
+    """One row for each model that was tried."""
+    rows = table("#", "model", "ended as", "cost", "why", whole=("model",))
+    for attempt in attempts:
+        cost = str(attempt.cost) if attempt.cost else f"charged: {attempt.charged}"
+        why = "" if attempt.failure is None else f"{attempt.failure.kind}: {attempt.failure.message}"
+        rows.add_row(str(attempt.number), attempt.model, str(attempt.state), cost, why)
+    results().print(rows)

@@ -1,0 +1,101 @@
+"""`anyvideo plan`: what `generate` would do, at what price, and why the rest was turned down."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from anyvideo.cli import options as opt
+from anyvideo.cli.console import emit, results, table
+from anyvideo.cli.documents import amount, error_document, plan_document
+from anyvideo.cli.errors import ExitCode, show_error
+from anyvideo.cli.output import Target
+from anyvideo.cli.session import session_of
+from anyvideo.types.errors import NoModelFits
+from anyvideo.types.money import parse_cap
+
+if TYPE_CHECKING:
+    from anyvideo.types.money import Quote
+    from anyvideo.types.plan import Candidate, Plan
+
+
+def plan(
+    ctx: typer.Context,
+    prompt: opt.Prompt = None,
+    image: opt.ImageOption = None,
+    models: opt.Models = None,
+    duration: opt.Duration = None,
+    aspect_ratio: opt.AspectRatio = None,
+    resolution: opt.Resolution = None,
+    fps: opt.Fps = None,
+    seed: opt.Seed = None,
+    negative_prompt: opt.NegativePrompt = None,
+    audio: opt.Audio = None,
+    max_cost: opt.MaxCost = None,
+    timeout: opt.Timeout = None,
+    attempt_timeout: opt.AttemptTimeout = None,
+    poll_interval: opt.PollInterval = None,
+    strict: opt.Strict = False,
+    output: opt.Output = None,
+    as_json: opt.AsJson = False,
+) -> None:
+    """Show models, prices and reasons; spends nothing."""
+    wish = opt.given(locals(), opt.WISH)
+    opt.check_seconds(timeout=timeout, attempt_timeout=attempt_timeout, poll_interval=poll_interval)
+    cap = None if max_cost is None else parse_cap(max_cost, "max_cost")
+    Target.of(output)
+    with session_of(ctx).client() as client:
+        try:
+            found = client.plan(prompt, **wish)
+        except NoModelFits as error:
+            if error.plan is None:
+                raise
+            found = error.plan
+    if found.candidates:
+        emit(plan_document(found)) if as_json else _show(found, cap)
+        return
+    nothing = NoModelFits("no model of the route can do this", plan=found, hint="the reasons are listed")
+    if as_json:
+        emit(plan_document(found) | error_document(nothing))
+    else:
+        show_error(nothing)
+    raise typer.Exit(ExitCode.NOTHING_FITS)
+
+
+def _show(found: Plan, cap: int | None) -> None:
+    console = results()
+    rows = table("#", "model", "expected", "at most", "ready", "changes", whole=("#", "model", "ready"))
+    for number, candidate in enumerate(found.candidates, 1):
+        rows.add_row(
+            str(number),
+            candidate.model,
+            _money(candidate.quote, ceiling=False),
+            _money(candidate.quote, ceiling=True) + (" over" if _over(candidate, cap) else ""),
+            "yes" if candidate.ready else "no",
+            "\n".join(map(str, candidate.fit.adjustments)) or "none",
+        )
+    console.print(rows)
+    for candidate in found.candidates:
+        if candidate.missing:
+            console.print(f"{candidate.model} is not ready: {candidate.missing}", soft_wrap=True)
+        if _over(candidate, cap):
+            console.print(
+                f"{candidate.model} may cost more than --max-cost and would be skipped", soft_wrap=True
+            )
+    if any(candidate.quote.stale for candidate in found.candidates):
+        console.print("* the price was checked more than 90 days ago")
+    if found.rejections:
+        console.print("\nturned down:")
+        for rejection in found.rejections:
+            console.print(f"  {rejection.model}: {rejection.reason}", soft_wrap=True)
+
+
+def _over(candidate: Candidate, cap: int | None) -> bool:
+    ceiling = candidate.quote.ceiling_micros
+    return cap is not None and ceiling is not None and ceiling > cap
+
+
+def _money(quote: Quote, *, ceiling: bool) -> str:
+    text = amount(quote.ceiling if ceiling else quote.expected)
+    return "unknown" if text is None else f"{text} {quote.currency}{'*' if quote.stale else ''}"
