@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         DownloadFailed,
         Forbidden,
         GenerationFailed,
+        IdempotencyConflict,
         InputModerated,
         InvalidRequest,
         JobCanceled,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
         UnknownModel,
         UsageError,
     )
+    from anyvideo.types.budget import Budget
     from anyvideo.types.events import Event, EventKind
     from anyvideo.types.job import Attempt, Job, MediaInfo
     from anyvideo.types.money import Cost, CostBasis, Quote
@@ -74,6 +76,7 @@ __all__ = [
     "AttemptState",
     "AuthenticationFailed",
     "BadRequest",
+    "Budget",
     "BudgetExceeded",
     "Candidate",
     "CatalogError",
@@ -87,6 +90,7 @@ __all__ = [
     "Fit",
     "Forbidden",
     "GenerationFailed",
+    "IdempotencyConflict",
     "Image",
     "InputModerated",
     "InvalidRequest",
@@ -135,6 +139,7 @@ _ROOMS = {
     "anyvideo.plugins": ("Plugins",),
     "anyvideo.settings": ("Settings", "load_settings"),
     "anyvideo.catalog.spec": ("ModelSpec",),
+    "anyvideo.types.budget": ("Budget",),
     "anyvideo.types.events": ("Event", "EventKind"),
     "anyvideo.types.job": ("Attempt", "Job", "MediaInfo"),
     "anyvideo.types.money": ("Cost", "CostBasis", "Quote"),

@@ -41,6 +41,11 @@ class House:
         """The ledger's lines."""
         return [charge for charge in self.server.ledger() if not states or charge.state in states]
 
+    def posts(self) -> int:
+        """How many requests that could buy were sent."""
+        creates = ("/predictions", "/text_to_video", "/image_to_video", "/generations", "/generations/video")
+        return sum(seen.method == "POST" and seen.path.endswith(creates) for seen in self.server.world.requests)
+
     def billed(self) -> str:
         """What the vendors bill in all, in dollars."""
         from decimal import Decimal

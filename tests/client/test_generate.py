@@ -12,6 +12,7 @@ from anyvideo import (
     AttemptState,
     CostBasis,
     EventKind,
+    InvalidRequest,
     JobCanceled,
     JobStatus,
     OutcomeUnknown,
@@ -76,23 +77,100 @@ async def test_the_next_candidate_delivers_when_the_first_is_down_and_the_second
         assert "replicate/stable-video-diffusion" not in [candidate.model for candidate in planned.candidates]
 
 
-AMBIGUOUS = ["disconnect_after_accept", "disconnect_before_accept", "error_500_after_accept",
-             "error_500_before_accept", "malformed_body"]  # fmt: skip
+TAKEN = ["disconnect_after_accept", "error_500_after_accept", "malformed_body"]
+NOT_TAKEN = ["disconnect_before_accept", "error_500_before_accept"]
 
 
-@pytest.mark.parametrize("fault", AMBIGUOUS)
-@pytest.mark.parametrize("model", MODELS)
-async def test_a_lost_answer_is_held_and_nothing_is_sent_again(house: House, model: str, fault: str) -> None:
-    house.server.fault(model.partition("/")[0], fault)
+@pytest.mark.parametrize("fault", TAKEN + NOT_TAKEN)
+async def test_where_nobody_can_tell_a_lost_answer_is_held_and_nothing_is_sent_again(
+    house: House, fault: str
+) -> None:
+    house.server.fault("runway", fault)
     async with house.client() as client:
         with pytest.raises(OutcomeUnknown) as caught:
-            await client.generate("a fox", models=[model, "runway/veo3.1_fast", "luma/ray-2"])
+            await client.generate("a fox", models=["runway/gen4.5", "luma/ray-2"])
         job = await client.job(caught.value.job_id)
     assert job.status is JobStatus.UNKNOWN
-    assert len(job.attempts) == 1
-    assert job.attempts[0].hold_micros > 0
+    [attempt] = job.attempts
+    assert attempt.hold_micros > 0
     assert len(house.charges()) <= 1
-    assert len([seen for seen in house.server.world.requests if seen.method == "POST"]) == 1
+    assert house.posts() == 1
+
+
+@pytest.mark.parametrize("fault", TAKEN)
+@pytest.mark.parametrize("model", ["replicate/seedance-1-lite", "luma/ray-flash-2"])
+async def test_a_job_whose_answer_was_lost_is_found_again_in_the_list(
+    house: House, model: str, fault: str
+) -> None:
+    house.server.fault(model.partition("/")[0], fault)
+    async with house.client() as client:
+        video = await client.generate("a fox", models=model)
+    assert [charge.state for charge in house.charges()] == ["succeeded"]
+    assert house.posts() == 1
+    [attempt] = video.attempts
+    assert attempt.ref is not None
+    assert attempt.ref.job_id == house.charges()[0].provider_job_id
+
+
+@pytest.mark.parametrize("fault", NOT_TAKEN)
+@pytest.mark.parametrize("model", ["replicate/seedance-1-lite", "luma/ray-flash-2"])
+async def test_the_next_candidate_follows_only_after_the_quiet_window(
+    house: House, model: str, fault: str
+) -> None:
+    house.server.fault(model.partition("/")[0], fault, times=1)
+    begun = house.clock.monotonic()
+    async with house.client() as client:
+        video = await client.generate("a fox", models=[model, "runway/gen4.5"])
+    first, second = video.attempts
+    assert (first.charged, second.model) == ("no", "runway/gen4.5")
+    assert house.clock.monotonic() - begun >= 180
+    assert [charge.provider for charge in house.charges()] == ["runway"]
+
+
+async def test_equal_lost_purchases_share_out_what_the_list_shows_one_to_one(house: House) -> None:
+    house.server.fault("replicate", "disconnect_after_accept", times=3)
+    async with house.client() as client:
+        jobs = [await client.submit("a fox", models="replicate/seedance-1-lite") for _ in range(3)]
+        videos = [await client.wait(job) for job in jobs]
+    handles = {video.attempts[0].ref.job_id for video in videos if video.attempts[0].ref}
+    assert handles == {charge.provider_job_id for charge in house.charges()}
+    assert len(handles) == 3
+
+
+async def test_buying_again_is_the_callers_choice_and_capped(house: House) -> None:
+    house.server.fault("runway", "disconnect_after_accept", times=1)
+    async with house.client() as client:
+        video = await client.generate(
+            "a fox", models="runway/gen4.5", on_unknown="resubmit", max_duplicate_cost="1.00"
+        )
+        assert len(house.charges()) == len(video.attempts) == 2
+        house.server.fault("runway", "disconnect_after_accept", times=1)
+        with pytest.raises(OutcomeUnknown):
+            await client.generate(
+                "a fox", models="runway/gen4.5", on_unknown="resubmit", max_duplicate_cost="0.01"
+            )
+    assert len(house.charges()) == 3
+
+
+async def test_a_person_decides_what_nobody_can_tell(house: House) -> None:
+    async with house.client() as client:
+        jobs = []
+        for _ in range(3):
+            house.server.fault("runway", "disconnect_after_accept", times=1)
+            with pytest.raises(OutcomeUnknown) as caught:
+                await client.generate("a fox", models=["runway/gen4.5", "luma/ray-flash-2"])
+            jobs.append(caught.value.job_id)
+        found, billed, free = jobs
+        await client.resolve(found, provider_job=house.charges()[0].provider_job_id)
+        assert (await client.wait(found)).model == "runway/gen4.5"
+        await client.resolve(billed, charged=True)
+        with pytest.raises(AllModelsFailed):
+            await client.wait(billed)
+        assert (await client.job(billed)).attempts[0].charged == "yes"
+        await client.resolve(free, charged=False)
+        assert (await client.wait(free)).model == "luma/ray-flash-2"
+        with pytest.raises(InvalidRequest):
+            await client.resolve(free, charged=True)
 
 
 async def test_patience_cancels_confirms_and_goes_on(house: House) -> None:

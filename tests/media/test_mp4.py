@@ -117,7 +117,9 @@ def test_index_behind_the_data_is_noticed(clip: Path, tmp_path: Path) -> None:
 
 
 def test_fragmented_file_is_summed(clip: Path, tmp_path: Path) -> None:
-    pieces = transcode(clip, tmp_path / "pieces.mp4", movflags="frag_every_frame+empty_moov+default_base_moof")
+    pieces = transcode(
+        clip, tmp_path / "pieces.mp4", movflags="frag_every_frame+empty_moov+default_base_moof"
+    )
     facts = read_mp4(pieces)
     assert facts.frames == 24
     assert facts.duration == pytest.approx(2.0)

@@ -61,6 +61,16 @@ async def test_a_submit_sends_the_bytes_that_were_written_down(
     assert record.reply is reply
 
 
+async def test_a_large_body_arrives_whole(server: RawServer, client: httpx.AsyncClient) -> None:
+    body = bytes(range(256)) * 12_345
+    async with submit_call(nothing) as record:
+        await exchange(client.post("/make", content=body))
+    [request] = server.seen
+    assert request.body == body
+    assert request.headers["content-length"] == str(len(body))
+    assert record.body_hash == hashlib.sha256(body).hexdigest()
+
+
 async def test_a_connection_dropped_after_the_whole_post_has_left(
     server: RawServer, client: httpx.AsyncClient
 ) -> None:
@@ -113,10 +123,12 @@ async def test_a_name_that_does_not_resolve_has_not_left() -> None:
 
 
 async def test_tls_to_a_port_without_it_has_not_left(server: RawServer) -> None:
-    async with client_for(f"https://127.0.0.1:{server.port}", timeouts=QUICK) as client:
-        async with submit_call(nothing) as record:
-            with pytest.raises(NoReply) as lost:
-                await exchange(client.post("/make", json={}))
+    async with (
+        client_for(f"https://127.0.0.1:{server.port}", timeouts=QUICK) as client,
+        submit_call(nothing) as record,
+    ):
+        with pytest.raises(NoReply) as lost:
+            await exchange(client.post("/make", json={}))
     assert not lost.value.left
     assert server.seen == []
     assert record.problem is not None
@@ -340,7 +352,7 @@ async def test_a_compressed_bomb_is_not_swallowed(server: RawServer, client: htt
     server.reply = bomb
     async with free_call():
         reply = await exchange(client.get("/status"))
-    assert not reply.readable
+    assert (reply.body, reply.readable) == (None, False)
     assert server.seen[0].headers["accept-encoding"] == "identity"
 
 
@@ -370,16 +382,30 @@ async def test_a_refusal_carries_what_the_vendor_said(server: RawServer, client:
     assert "secret" not in repr(reply) + str(refused.value)
 
 
-async def test_cookies_are_not_kept(server: RawServer, client: httpx.AsyncClient) -> None:
+async def test_cookies_are_not_kept(server: RawServer) -> None:
     async def bake(_: Seen, writer: asyncio.StreamWriter) -> None:
         writer.write(answer(200, b"{}", set_cookie="session=1"))
 
     server.reply = bake
-    async with free_call() as record:
+    async with client_for(f"http://localhost:{server.port}") as client, free_call() as record:
         await exchange(client.get("/status"))
         await exchange(client.get("/status"))
     assert "cookie" not in server.seen[1].headers
     assert "set-cookie" not in record.replies[0].headers
+
+
+async def test_reading_during_a_submit_is_not_the_submit(
+    server: RawServer, client: httpx.AsyncClient
+) -> None:
+    async def taken(_hash: str) -> None:
+        raise StaleWrite("another process drives this job")
+
+    async with submit_call(taken) as record:
+        await exchange(client.get("/model"))
+        with pytest.raises(StaleWrite):
+            await exchange(client.post("/make", json={}))
+    assert not record.left
+    assert [request.method for request in server.seen] == ["GET"]
 
 
 async def test_cancellation_passes_through_and_the_record_remembers(

@@ -176,7 +176,8 @@ class Table:
 
     def _need(self, key: str) -> Any:
         if not self.has(key):
-            self.fail(key, "is missing")
+            near = difflib.get_close_matches(key, self._values, n=1)
+            self.fail(key, "is missing", f"is {near[0]!r} meant to be it?" if near else None)
         return self._values[key]
 
     def _map(self, key: str, fits: Callable[[object], bool], kind: str) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from anyvideo.cli.follow import followed
 from anyvideo.cli.output import Target, deliver
 from anyvideo.cli.progress import Watch
 from anyvideo.cli.session import session_of
-from anyvideo.types.money import parse_cap
 
 
 def generate(
@@ -34,9 +33,6 @@ def generate(
 ) -> None:
     """Buy one clip, wait for it and save it."""
     wish = opt.given(locals(), opt.WISH + opt.DRIVE)
-    opt.check_seconds(timeout=timeout, attempt_timeout=attempt_timeout, poll_interval=poll_interval)
-    if max_cost is not None:
-        parse_cap(max_cost, "max_cost")
     session = session_of(ctx)
     settings = session.settings()
     target = Target.of(output, settings.output)

@@ -116,7 +116,7 @@ def show(video: Video, *, path: Path, sheet: Path | None) -> None:
         console.print(f"sheet  {sheet}", soft_wrap=True)
     console.print(
         f"clip   {info.duration:.3g} s, {info.width}x{info.height}, {info.fps:.4g} fps, {info.codec},"
-        f" {sound}, {info.bytes / 1_000_000:.1f} MB"
+        f" {sound}, {_size(info.bytes)}"
     )
     console.print(f"model  {video.model}" + (f": {video.label}" if video.label else ""))
     console.print(f"cost   {video.cost}")
@@ -127,10 +127,18 @@ def show(video: Video, *, path: Path, sheet: Path | None) -> None:
 
 
 def show_attempts(attempts: tuple[Attempt, ...]) -> None:
-    """One row for each model that was tried."""
-    rows = table("#", "model", "ended as", "cost", "why", whole=("model",))
+    """A row for each model that was tried, and a line for why it failed."""
+    rows = table("#", "model", "state", "cost", whole=("#", "model", "state", "cost"))
     for attempt in attempts:
         cost = str(attempt.cost) if attempt.cost else f"charged: {attempt.charged}"
-        why = "" if attempt.failure is None else f"{attempt.failure.kind}: {attempt.failure.message}"
-        rows.add_row(str(attempt.number), attempt.model, str(attempt.state), cost, why)
-    results().print(rows)
+        rows.add_row(str(attempt.number), attempt.model, str(attempt.state), cost)
+    console = results()
+    console.print(rows)
+    for attempt in attempts:
+        if attempt.failure is not None:
+            why = f"{attempt.failure.kind}: {attempt.failure.message}"
+            console.print(f"{attempt.number}   {why}", soft_wrap=True)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1_000_000:.1f} MB" if count >= 1_000_000 else f"{count / 1_000:.0f} kB"

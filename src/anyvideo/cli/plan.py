@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import typer
@@ -71,24 +72,28 @@ def _show(found: Plan, cap: int | None) -> None:
             str(number),
             candidate.model,
             _money(candidate.quote, ceiling=False),
-            _money(candidate.quote, ceiling=True) + (" over" if _over(candidate, cap) else ""),
+            _money(candidate.quote, ceiling=True),
             "yes" if candidate.ready else "no",
-            "\n".join(map(str, candidate.fit.adjustments)) or "none",
+            str(len(candidate.fit.adjustments) or ""),
         )
     console.print(rows)
     for candidate in found.candidates:
-        if candidate.missing:
-            console.print(f"{candidate.model} is not ready: {candidate.missing}", soft_wrap=True)
-        if _over(candidate, cap):
-            console.print(
-                f"{candidate.model} may cost more than --max-cost and would be skipped", soft_wrap=True
-            )
-    if any(candidate.quote.stale for candidate in found.candidates):
-        console.print("* the price was checked more than 90 days ago")
+        for remark in _remarks(candidate, cap):
+            console.print(f"{candidate.model}: {remark}", soft_wrap=True)
     if found.rejections:
         console.print("\nturned down:")
         for rejection in found.rejections:
             console.print(f"  {rejection.model}: {rejection.reason}", soft_wrap=True)
+
+
+def _remarks(candidate: Candidate, cap: int | None) -> Iterator[str]:
+    yield from map(str, candidate.fit.adjustments)
+    if candidate.missing:
+        yield f"not ready: {candidate.missing}"
+    if _over(candidate, cap):
+        yield "may cost more than --max-cost and would be skipped"
+    if candidate.quote.stale:
+        yield "* its price was checked more than 90 days ago"
 
 
 def _over(candidate: Candidate, cap: int | None) -> bool:

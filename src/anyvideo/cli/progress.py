@@ -138,7 +138,7 @@ def _ended(event: Event) -> Text:
 
 def _why(event: Event) -> str:
     if event.failure is not None:
-        return f"{event.failure.kind}: {event.failure.message}"
+        return f"{event.failure.kind}: {event.failure.message.rstrip('.')}"
     return event.message or "no reason given"
 
 

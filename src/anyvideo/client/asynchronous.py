@@ -4,33 +4,34 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Self, Unpack
 
 import anyio
 
 from anyvideo.catalog.spec import ModelSpec
+from anyvideo.client.planner import Planner, ProviderInfo, nothing_fits, with_image
 from anyvideo.jobs.backends import Backends
-from anyvideo.jobs.choose import check_cap, choose
 from anyvideo.jobs.clock import SystemClock
 from anyvideo.jobs.driver import Driver
 from anyvideo.jobs.engine import Engine
-from anyvideo.jobs.outcome import delivered, still_running
+from anyvideo.jobs.outcome import delivered, still_running, unknown
+from anyvideo.jobs.record import finished_before, record
+from anyvideo.jobs.recovery import Recovered, in_reach, report, urgency
+from anyvideo.jobs.store.base import OPEN_STATUSES, Line, Used
 from anyvideo.jobs.store.sqlite import SQLiteStore
 from anyvideo.jobs.wish import BuyOptions, PlanOptions, Wish
 from anyvideo.plugins import Plugins
-from anyvideo.routing.plan import make_plan
 from anyvideo.settings import Settings, load_settings
+from anyvideo.types.budget import Budget
 from anyvideo.types.clock import Clock
-from anyvideo.types.errors import ConfigurationError, InvalidRequest, NoModelFits
+from anyvideo.types.errors import AnyVideoError, ConfigurationError, InvalidRequest
 from anyvideo.types.events import Event, EventKind
-from anyvideo.types.job import Job
+from anyvideo.types.job import Job, JobOptions
 from anyvideo.types.plan import Plan
-from anyvideo.types.request import Image
 from anyvideo.types.states import JobStatus
 from anyvideo.types.video import Video
 
@@ -38,25 +39,12 @@ logger = logging.getLogger("anyvideo")
 OnTimeout = Literal["leave", "cancel"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderInfo:
-    """One installed plugin. `missing` says what to set, `problem` why it cannot be loaded."""
-
-    name: str
-    vendor: str | None = None
-    distribution: str | None
-    version: str | None
-    ready: bool = False
-    missing: str | None = None
-    problem: str | None = None
-    models: int = 0
-
-
 class AsyncClient:
     """Plans, buys, waits and delivers. Use it as `async with AsyncClient() as client`.
 
     `keys` maps a provider's name to its key or to a callable that gives it; `store` is a path or "memory:".
-    `on_event` is called on the loop's thread; what it raises never fails a job.
+    `budgets` bound every purchase of this client, beside the settings' own. `on_event` is called on the
+    loop's thread; what it raises never fails a job.
     """
 
     def __init__(
@@ -65,6 +53,7 @@ class AsyncClient:
         store: str | Path | None = None,
         profile: str | None = None,
         keys: Mapping[str, str | Callable[[], str]] | None = None,
+        budgets: Sequence[Budget] = (),
         plugins: Plugins | None = None,
         settings: Settings | None = None,
         clock: Clock | None = None,
@@ -74,12 +63,23 @@ class AsyncClient:
         if keys is not None:
             self._settings = self._settings.with_keys(keys)
         self._plugins = plugins or Plugins.discover(allowed=self._settings.plugins)
+        self._settings = self._settings.for_plugins(self._plugins.all)
         self._clock = clock or SystemClock()
         self._on_event = on_event
+        self._budgets = (*self._settings.budgets, *budgets)
         self._store = SQLiteStore(store if store is not None else self._settings.store)
         self._backends = Backends(self._plugins, self._settings, self._clock, self._store.folder)
-        engine = Engine(store=self._store, backends=self._backends, clock=self._clock, tell=self._tell)
-        self._driver = Driver(engine, self._clock, concurrency=self._settings.concurrency)
+        self._planner = Planner(
+            plugins=self._plugins,
+            settings=self._settings,
+            backends=self._backends,
+            store=self._store,
+            clock=self._clock,
+        )
+        self._engine = Engine(
+            store=self._store, backends=self._backends, clock=self._clock, tell=self._tell
+        )
+        self._driver = Driver(self._engine, self._clock, concurrency=self._settings.concurrency)
         self._closing: AsyncExitStack | None = None
 
     async def __aenter__(self) -> Self:
@@ -111,28 +111,39 @@ class AsyncClient:
 
         Raises InvalidRequest and UnknownModel.
         """
-        return await self._plan(Wish.of(prompt, **options))
+        return await self._planner.plan(Wish.of(prompt, **options), remember=self._closing is not None)
 
     async def submit(self, prompt: str | None = None, **options: Unpack[BuyOptions]) -> Job:
         """Record a job and return at once; the open client drives it in the background.
 
-        Raises InvalidRequest, UnknownModel, NoModelFits, BudgetExceeded and StoreError, before anything is sent.
+        With an `idempotency_key` that is known, the job that has it comes back; with `cache=True`, a finished
+        job for exactly the same model, inputs and seed does. Raises InvalidRequest, UnknownModel, NoModelFits,
+        BudgetExceeded and StoreError, before anything is sent.
         """
         self._check_open()
         wish = Wish.of(prompt, **options)
-        plan = await self._plan(wish)
+        plan = await self._planner.plan(wish, remember=True)
         if not plan.ready:
-            raise _nothing_fits(plan)
-        check_cap(plan, wish.options.max_cost_micros)
+            raise nothing_fits(plan)
+        if wish.cache and (known := await finished_before(plan, self._store)) is not None:
+            return known
         await self._plugins.check_request(wish.request)
-        job = await self._store.create(await self._new_job(wish, plan))
+        image = wish.request.image
+        kept = None if image is None else await self._store.keep_input(image)
+        written = await record(
+            replace(wish, request=replace(wish.request, image=kept)),
+            with_image(plan, kept),
+            self._options(wish),
+            store=self._store,
+            shelf=self._backends,
+            now=self._clock.now(),
+        )
         for kind in (EventKind.JOB_RECORDED, EventKind.ATTEMPT_STARTED):
-            model = job.attempts[0].model
-            self._tell(
-                Event(id=secrets.token_hex(8), kind=kind, job_id=job.id, at=job.created_at, model=model)
-            )
-        self._driver.drive(job.id)
-        return job
+            self._say(kind, written.job, model=written.job.attempts[0].model)
+        for threshold in written.thresholds:
+            self._say(EventKind.BUDGET_THRESHOLD, written.job, threshold=threshold)
+        self._driver.drive(written.job.id)
+        return written.job
 
     async def generate(
         self, prompt: str | None = None, *, on_timeout: OnTimeout = "leave", **options: Unpack[BuyOptions]
@@ -154,7 +165,8 @@ class AsyncClient:
         if ended is None and on_timeout == "cancel":
             ended = await self.cancel(job_id)
         if ended is None:
-            raise still_running(await self._store.load(job_id), timeout)
+            standing = await self._store.load(job_id)
+            raise unknown(standing) if standing.status is JobStatus.UNKNOWN else still_running(standing, timeout)
         return delivered(ended)
 
     async def job(self, job: Job | str) -> Job:
@@ -165,7 +177,7 @@ class AsyncClient:
     async def jobs(self, *, status: str | None = None, limit: int = 100) -> list[Job]:
         """Recorded jobs, newest first. Raises InvalidRequest for a status that does not exist."""
         self._check_open()
-        return await self._store.list(statuses=None if status is None else [_status(status)], limit=limit)
+        return await self._store.jobs(statuses=None if status is None else [_status(status)], limit=limit)
 
     async def cancel(self, job: Job | str, *, timeout: float = 60.0) -> Job:
         """Stop a job and its bill, without destroying a clip that is paid for. Returns the job as it ended.
@@ -184,6 +196,47 @@ class AsyncClient:
             raise still_running(await self._store.load(job_id), timeout)
         return ended
 
+    async def resolve(
+        self, job: Job | str, *, charged: bool | None = None, provider_job: str | None = None
+    ) -> Job:
+        """Decide an unknown outcome by hand, after a look at the vendor's own pages.
+
+        `charged=True`: the held money is spent; `charged=False`: it is released, and the job may go on;
+        `provider_job`: the vendor's id of the job, which is then followed. Raises InvalidRequest.
+        """
+        self._check_open()
+        return await self._engine.resolve(_id(job), charged=charged, provider_job=provider_job)
+
+    async def recover(self, *, timeout: float | None = None) -> list[Recovered]:
+        """Drive every unfinished job of dead processes to its end, the most urgent first, and say what became of each.
+
+        Jobs of other accounts or addresses are reported as `elsewhere` and left alone.
+        """
+        self._check_open()
+        found = await self._store.jobs(statuses=OPEN_STATUSES, limit=100_000)
+        mine = sorted((job for job in found if in_reach(job, self._backends)), key=urgency)
+        for job in mine:
+            self._driver.drive(job.id)
+
+        async def ended(job: Job) -> Job | Exception | None:
+            try:
+                return await self._within(timeout, self._driver.ended(job.id))
+            except AnyVideoError as error:
+                return error
+
+        results = {job.id: await ended(job) for job in mine}
+        return [report(await self._store.load(job.id), results.get(job.id), job in mine) for job in found]
+
+    async def spend(self) -> list[Line]:
+        """The books: one line for each attempt, oldest first."""
+        self._check_open()
+        return await self._store.lines()
+
+    async def budgets(self) -> list[Used]:
+        """What this client's budgets have used in their current periods."""
+        self._check_open()
+        return await self._store.used(self._budgets, self._clock.now())
+
     async def models(self) -> list[ModelSpec]:
         """Every declared model of the installed plugins."""
         return list(self._backends.specs)
@@ -195,69 +248,15 @@ class AsyncClient:
 
     async def providers(self) -> list[ProviderInfo]:
         """Every installed plugin: whether it is ready, what is missing, or why it is broken."""
-        working = [
-            ProviderInfo(
-                name=plugin.name,
-                vendor=plugin.vendor,
-                distribution=self._plugins.distribution(plugin.name),
-                version=self._plugins.version(plugin.name),
-                ready=(missing := self._settings.missing(plugin)) is None,
-                missing=missing,
-                models=len(plugin.catalog.models),
-            )
-            for plugin in self._plugins.all
-        ]
-        broken = [
-            ProviderInfo(
-                name=plugin.name,
-                distribution=plugin.distribution,
-                version=plugin.version,
-                problem=plugin.problem,
-            )
-            for plugin in self._plugins.broken
-        ]
-        return sorted(working + broken, key=lambda info: info.name)
+        return self._planner.providers()
 
-    async def _new_job(self, wish: Wish, plan: Plan) -> Job:
-        """The job of a wish with its first attempt held, and its picture copied beside the store."""
-        image = wish.request.image
-        kept = None if image is None else await self._store.keep_input(image)
-        now = self._clock.now()
-        job = Job(
-            id=wish.job_id or f"job_{secrets.token_hex(10)}",
-            request=replace(wish.request, image=kept),
-            plan=_with_image(plan, kept),
-            options=wish.options,
-            created_at=now,
-            deadline=None if wish.timeout is None else now + timedelta(seconds=wish.timeout),
-            metadata=dict(wish.metadata),
-        )
-        first = choose(job, self._backends, now).attempt
-        assert first is not None, "a plan with a ready candidate within the cap has a first attempt"
-        return replace(job, attempts=(first,))
-
-    async def _plan(self, wish: Wish) -> Plan:
-        readiness = {plugin.name: self._settings.missing(plugin) for plugin in self._plugins.all}
-        return make_plan(
-            wish.request,
-            plugins=self._plugins.all,
-            specs=self._backends.specs,
-            route=wish.models or self._settings.route,
-            routes=self._settings.routes,
-            now=self._clock.now(),
-            readiness=readiness,
-            policy=wish.policy or self._settings.policy,
-            strict=wish.strict,
-            allow_unpriced=wish.options.allow_unpriced,
-            shunned=await self._shunned(readiness),
-        )
-
-    async def _shunned(self, readiness: Mapping[str, str | None]) -> dict[str, str]:
-        if self._closing is None:
-            return {}
-        mine = {self._backends.account(name) for name, missing in readiness.items() if missing is None}
-        remembered = await self._store.unavailable(self._clock.now())
-        return {model: reason for (account, model), reason in remembered.items() if account in mine}
+    def _options(self, wish: Wish) -> JobOptions:
+        """The wish's options, with what the settings say where it says nothing."""
+        options = wish.options
+        if wish.on_unknown is None and self._settings.on_unknown == "resubmit":
+            cap = self._settings.max_duplicate_micros
+            options = replace(options, on_unknown="resubmit", max_duplicate_micros=cap)
+        return replace(options, budgets=(*options.budgets, *self._budgets))
 
     async def _drive(self, job: Job | str) -> str:
         self._check_open()
@@ -293,6 +292,11 @@ class AsyncClient:
                 "this client is not open", field="client", hint="use it as: async with AsyncClient() as client"
             )
 
+    def _say(self, kind: EventKind, job: Job, **details: Any) -> None:
+        self._tell(
+            Event(id=secrets.token_hex(8), kind=kind, job_id=job.id, at=self._clock.now(), **details)
+        )
+
     def _tell(self, event: Event) -> None:
         for listener in (self._on_event, self._plugins.tell):
             try:
@@ -312,21 +316,3 @@ def _status(word: str) -> JobStatus:
     except ValueError:
         known = ", ".join(JobStatus)
         raise InvalidRequest(f"there is no status {word!r}", field="status", hint=f"one of: {known}") from None
-
-
-def _with_image(plan: Plan, image: Image | None) -> Plan:
-    """The plan with the kept picture in place of the one in memory."""
-    if image is None:
-        return plan
-    candidates = tuple(
-        replace(candidate, fit=replace(candidate.fit, image=image if candidate.fit.image else None))
-        for candidate in plan.candidates
-    )
-    return replace(plan, candidates=candidates)
-
-
-def _nothing_fits(plan: Plan) -> NoModelFits:
-    unready = [f"{candidate.model}: {candidate.missing}" for candidate in plan.candidates]
-    reasons = [f"{rejection.model}: {rejection.reason}" for rejection in plan.rejections]
-    problem = "no model that fits is ready" if unready else "no model fits"
-    return NoModelFits(f"{problem}: " + "; ".join(unready + reasons), plan=plan, hint="see: anyvideo plan")

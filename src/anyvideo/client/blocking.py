@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
@@ -15,6 +15,7 @@ from anyio.from_thread import BlockingPortal
 from anyvideo.client.asynchronous import AsyncClient
 from anyvideo.plugins import Plugins
 from anyvideo.settings import Settings
+from anyvideo.types.budget import Budget
 from anyvideo.types.clock import Clock
 from anyvideo.types.events import Event
 
@@ -46,6 +47,7 @@ class Client:
         store: str | Path | None = None,
         profile: str | None = None,
         keys: Mapping[str, str | Callable[[], str]] | None = None,
+        budgets: Sequence[Budget] = (),
         plugins: Plugins | None = None,
         settings: Settings | None = None,
         clock: Clock | None = None,
@@ -55,6 +57,7 @@ class Client:
             store=store,
             profile=profile,
             keys=keys,
+            budgets=budgets,
             plugins=plugins,
             settings=settings,
             clock=clock,
@@ -78,6 +81,10 @@ class Client:
     job = _blocking(AsyncClient.job)
     jobs = _blocking(AsyncClient.jobs)
     cancel = _blocking(AsyncClient.cancel)
+    resolve = _blocking(AsyncClient.resolve)
+    recover = _blocking(AsyncClient.recover)
+    spend = _blocking(AsyncClient.spend)
+    budgets = _blocking(AsyncClient.budgets)
     models = _blocking(AsyncClient.models)
     forget_models = _blocking(AsyncClient.forget_models)
     providers = _blocking(AsyncClient.providers)

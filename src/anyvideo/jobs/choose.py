@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -38,23 +39,37 @@ class Choice:
     failure: Failure | None = None
 
 
-def choose(job: Job, shelf: Shelf, now: datetime) -> Choice:
-    """The next attempt of a job whose latest one has ended, or which has none yet."""
+def choose(job: Job, shelf: Shelf, now: datetime, *, skipped: Collection[str] = ()) -> Choice:
+    """The next attempt of a job whose latest one has ended, or which has none yet.
+
+    `skipped` are models that a budget has turned down; what does not fit the job's own cap is skipped here.
+    """
     last = job.attempt
     if job.cancel_requested or (last is not None and last.canceling == "caller"):
         return Choice(status=JobStatus.CANCELED, failure=last.failure if last else None)
-    candidate = _following(job)
-    while candidate is not None and not affordable(job, candidate):
-        candidate = _after_skipping(job, candidate)
-    if candidate is None:
-        return Choice(failure=last.failure if last else None)
-    return Choice(attempt=_attempt(job, candidate, shelf, now))
+    passed = [(model, "") for model in skipped]
+    while (candidate := _following(job, passed)) is not None:
+        if candidate.model not in skipped and affordable(job, candidate):
+            return Choice(attempt=_attempt(job, candidate, shelf, now))
+        passed.append((candidate.model, candidate.vendor))
+    return Choice(failure=last.failure if last else None)
 
 
 def affordable(job: Job, candidate: Candidate) -> bool:
     """Whether the candidate's ceiling fits what the cap leaves. Unknown ceilings were let in by the plan."""
     cap = job.options.max_cost_micros
     return cap is None or spent(job) + (candidate.quote.ceiling_micros or 0) <= cap
+
+
+def may_buy_again(job: Job) -> bool:
+    """Whether the caller chose to buy again what nobody knows the fate of, and the cap for that allows it."""
+    unknown = [attempt for attempt in job.attempts if attempt.state is AttemptState.UNKNOWN]
+    cap = job.options.max_duplicate_micros
+    return (
+        job.options.on_unknown == "resubmit"
+        and cap is not None
+        and sum(attempt.hold_micros for attempt in unknown) <= cap
+    )
 
 
 def check_cap(plan: Plan, cap_micros: int | None) -> None:
@@ -71,41 +86,31 @@ def check_cap(plan: Plan, cap_micros: int | None) -> None:
 
 def spent(job: Job) -> int:
     """Micro-dollars that the attempts so far have cost or hold."""
-    return sum(
-        attempt.hold_micros + (attempt.cost.micros if attempt.cost else 0) for attempt in job.attempts
-    )
+    return sum(attempt.hold_micros + (attempt.cost.micros if attempt.cost else 0) for attempt in job.attempts)
 
 
-def _following(job: Job) -> Candidate | None:
+def _following(job: Job, passed: list[tuple[str, str]]) -> Candidate | None:
     last = job.attempt
+    models = {model for model, _ in passed}
     if last is None:
-        return next(iter(job.plan.ready), None)
+        return next((candidate for candidate in job.plan.ready if candidate.model not in models), None)
     assert last.failure is not None, "an attempt that ended without a clip says why"
     after = AFTER[last.failure.kind]
+    if last.model not in models and (_once_more(job, last, last.failure) or _bought_again(last)):
+        return next((candidate for candidate in job.plan.ready if candidate.model == last.model), None)
+    tried = [*((attempt.model, attempt.vendor) for attempt in job.attempts), *passed]
+    avoid = ruled_out((attempt.failure.kind, attempt.vendor) for attempt in job.attempts if attempt.failure)
+    return next_candidate(job.plan, tried, after, last.vendor, avoid=avoid)
+
+
+def _once_more(job: Job, last: Attempt, failure: Failure) -> bool:
     tries = sum(attempt.model == last.model for attempt in job.attempts)
-    if after.again == "once_if_transient" and last.failure.transient and tries == 1:
-        return next(candidate for candidate in job.plan.ready if candidate.model == last.model)
-    return next_candidate(job.plan, _tried(job), after, last.vendor, avoid=_ruled_out(job))
+    return AFTER[failure.kind].again == "once_if_transient" and failure.transient and tries == 1
 
 
-def _after_skipping(job: Job, skipped: Candidate) -> Candidate | None:
-    """The one after a candidate that the cap does not allow."""
-    ready = job.plan.ready
-    rest = ready[ready.index(skipped) + 1 :]
-    reduced = replace(job.plan, candidates=rest)
-    last = job.attempt
-    if last is None or last.failure is None:
-        return next(iter(rest), None)
-    after = AFTER[last.failure.kind]
-    return next_candidate(reduced, _tried(job), after, last.vendor, avoid=_ruled_out(job))
-
-
-def _tried(job: Job) -> list[tuple[str, str]]:
-    return [(attempt.model, attempt.vendor) for attempt in job.attempts]
-
-
-def _ruled_out(job: Job) -> frozenset[str]:
-    return ruled_out((attempt.failure.kind, attempt.vendor) for attempt in job.attempts if attempt.failure)
+def _bought_again(last: Attempt) -> bool:
+    """The caller chose to buy again what nobody knows the fate of."""
+    return last.state is AttemptState.UNKNOWN
 
 
 def _attempt(job: Job, candidate: Candidate, shelf: Shelf, now: datetime) -> Attempt:

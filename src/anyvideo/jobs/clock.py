@@ -8,6 +8,9 @@ from datetime import UTC, datetime
 
 import anyio
 
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Where there is one, the clock that also counts the time a machine was asleep."""
+
 
 class SystemClock:
     """UTC for records, monotonic seconds for waits."""
@@ -16,7 +19,7 @@ class SystemClock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        return time.clock_gettime(_CLOCK)
 
     async def sleep(self, seconds: float) -> None:
         await anyio.sleep(max(0.0, seconds))

@@ -14,6 +14,7 @@ from anyvideo.catalog.spec import ModelSpec
 from anyvideo.jobs.backends import Backend
 from anyvideo.jobs.follow import trouble
 from anyvideo.jobs.observe import delivered_cost, ended, moved, observe, without_secrets
+from anyvideo.jobs.points import point
 from anyvideo.jobs.turn import Turn
 from anyvideo.jobs.verdict import failure_of
 from anyvideo.media.download import download
@@ -21,7 +22,7 @@ from anyvideo.media.probe import probe
 from anyvideo.net.scopes import free_call
 from anyvideo.types.errors import DownloadFailed, MediaError
 from anyvideo.types.events import EventKind
-from anyvideo.types.job import Artifact, Failure, Output
+from anyvideo.types.job import Artifact, Failure, Output, UsageValue
 from anyvideo.types.states import AttemptState
 
 S = AttemptState
@@ -36,11 +37,13 @@ async def deliver(turn: Turn, backend: Backend, spec: ModelSpec) -> datetime | N
     if attempt.state is S.OUTPUT_READY:
         await turn.save(moved(attempt, S.DOWNLOADING, now))
         turn.say(EventKind.DOWNLOADING)
+    point("file.part")
     target = turn.store.folder / "videos" / f"{turn.job.id}.{attempt.number}.mp4"
     try:
         artifact = await _fetched(turn.attempt.outputs[0], target, backend)
     except (DownloadFailed, MediaError) as error:
         return await _not_fetched(turn, backend, spec, error)
+    point("file.renamed")
     await _settle(turn, spec, artifact)
     return None
 
@@ -61,13 +64,19 @@ async def _settle(turn: Turn, spec: ModelSpec, artifact: Artifact) -> None:
     stored = moved(turn.attempt, S.STORED, now, write="W5")
     settled = replace(
         moved(stored, S.SETTLED, now, write="W6"),
-        cost=delivered_cost(stored, spec),
+        cost=delivered_cost(replace(stored, usage={**_measured(artifact), **stored.usage}), spec),
         hold_micros=0,
         outputs=without_secrets(stored.outputs),
     )
     await turn.save(settled, artifact=artifact)
     turn.say(EventKind.ATTEMPT_ENDED, cost=settled.cost)
     turn.say(EventKind.JOB_ENDED, message=turn.job.status.value, cost=turn.job.cost)
+
+
+def _measured(artifact: Artifact) -> dict[str, UsageValue]:
+    """What a price per megapixel needs, measured where the vendor does not report it."""
+    info = artifact.info
+    return {"width": info.width, "height": info.height, "frames": round(info.duration * info.fps)}
 
 
 async def _not_fetched(

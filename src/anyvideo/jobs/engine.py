@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,15 +12,17 @@ import anyio
 
 from anyvideo.catalog.spec import ModelSpec
 from anyvideo.jobs.backends import Backend, Backends
-from anyvideo.jobs.choose import choose
+from anyvideo.jobs.choose import choose, may_buy_again
 from anyvideo.jobs.deliver import deliver
 from anyvideo.jobs.follow import follow
-from anyvideo.jobs.store.base import Store
+from anyvideo.jobs.reconcile import reconcile
+from anyvideo.jobs.resolve import decide
+from anyvideo.jobs.store.base import Lease, Store
 from anyvideo.jobs.submit import hold_as_unknown, submit
 from anyvideo.jobs.observe import moved
 from anyvideo.jobs.turn import Tell, Turn
 from anyvideo.types.clock import Clock
-from anyvideo.types.errors import ConfigurationError, StaleWrite
+from anyvideo.types.errors import BudgetExceeded, ConfigurationError, InvalidRequest, StaleWrite
 from anyvideo.types.events import EventKind
 from anyvideo.types.job import Attempt, Failure, Job
 from anyvideo.types.states import TERMINAL, AttemptState, JobStatus
@@ -48,6 +52,7 @@ class Engine:
         self._backends = backends
         self._clock = clock
         self._tell = tell
+        self._settings = backends.settings
         self._owner = secrets.token_hex(8)
 
     async def advance(self, job_id: str) -> Advance:
@@ -61,7 +66,7 @@ class Engine:
         if lease is None:
             due = None if job.finished else now + timedelta(seconds=WATCH_SECONDS)
             return Advance(job=job, due=due, watched=True)
-        turn = Turn(store=self._store, clock=self._clock, tell=self._tell, lease=lease, job=job)
+        turn = self._new_turn(lease, job)
         try:
             due = await self._step_renewing(turn)
         except StaleWrite:
@@ -71,6 +76,12 @@ class Engine:
             with anyio.CancelScope(shield=True):
                 await self._store.release(turn.lease)
         return Advance(job=turn.job, due=due)
+
+    def _new_turn(self, lease: Lease, job: Job) -> Turn:
+        bounds = (self._settings.poll_min, self._settings.poll_max)
+        return Turn(
+            store=self._store, clock=self._clock, tell=self._tell, lease=lease, job=job, poll_bounds=bounds
+        )
 
     async def _step(self, turn: Turn) -> datetime | None:
         """One piece of work, and when to come back; None only when nothing more happens by itself."""
@@ -86,8 +97,8 @@ class Engine:
             due = await self._drive(turn, backend, spec)
             if due is not None:
                 return due
-        waiting = turn.job.finished or turn.job.status is JobStatus.UNKNOWN
-        return None if waiting else self._clock.now()
+        nobody_can_tell = job.status is turn.job.status is JobStatus.UNKNOWN
+        return None if turn.job.finished or nobody_can_tell else self._clock.now()
 
     async def _drive(self, turn: Turn, backend: Backend, spec: ModelSpec) -> datetime | None:
         match turn.attempt.state:
@@ -99,8 +110,43 @@ class Engine:
                 return await follow(turn, backend, spec)
             case S.OUTPUT_READY | S.DOWNLOADING | S.STORED:
                 return await deliver(turn, backend, spec)
+            case S.UNKNOWN:
+                return await self._unknown(turn, backend, spec)
             case _:
                 return None
+
+    async def _unknown(self, turn: Turn, backend: Backend, spec: ModelSpec) -> datetime | None:
+        """Find out whether a lost submit was taken; where nobody can tell, do what the caller chose."""
+        due = await reconcile(turn, backend, spec, self._settings.windows)
+        if due is None and turn.attempt.state is S.UNKNOWN and may_buy_again(turn.job):
+            await self._next(turn)
+        return due
+
+    async def resolve(
+        self, job_id: str, *, charged: bool | None = None, provider_job: str | None = None
+    ) -> Job:
+        """Decide an unknown outcome from outside. Raises InvalidRequest when nothing is unknown, StaleWrite."""
+        async with self._turn(job_id) as turn:
+            attempt = next((one for one in turn.job.attempts if one.state is S.UNKNOWN), None)
+            if attempt is None:
+                raise InvalidRequest(f"no outcome of job {job_id} is unknown", field="job_id")
+            await decide(turn, attempt, self._backends, charged=charged, provider_job=provider_job)
+            return turn.job
+
+    @asynccontextmanager
+    async def _turn(self, job_id: str) -> AsyncIterator[Turn]:
+        """The job under a lease. Raises StaleWrite while another process has it."""
+        lease = await self._store.lease(
+            job_id, owner=self._owner, now=self._clock.now(), seconds=LEASE_SECONDS
+        )
+        job = await self._store.load(job_id)
+        if lease is None:
+            raise StaleWrite(f"another process drives job {job_id} now", hint="try again in a moment")
+        try:
+            yield self._new_turn(lease, job)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._store.release(lease)
 
     async def _interrupted_submit(self, turn: Turn, backend: Backend) -> datetime | None:
         """The process that sent it died before the answer was written."""
@@ -114,13 +160,19 @@ class Engine:
     async def _next(self, turn: Turn) -> None:
         """Start the next attempt, or end the job."""
         await self._remember(turn)
-        now = self._clock.now()
-        choice = choose(turn.job, self._backends, now)
-        if choice.attempt is None:
-            await turn.end(choice.status, failure=choice.failure)
+        skipped: set[str] = set()
+        while True:
+            choice = choose(turn.job, self._backends, self._clock.now(), skipped=skipped)
+            if choice.attempt is None:
+                await turn.end(choice.status, failure=choice.failure)
+                return
+            try:
+                await turn.save(choice.attempt)
+            except BudgetExceeded:
+                skipped.add(choice.attempt.model)
+                continue
+            turn.say(EventKind.ATTEMPT_STARTED)
             return
-        await turn.save(choice.attempt)
-        turn.say(EventKind.ATTEMPT_STARTED)
 
     async def _remember(self, turn: Turn) -> None:
         """A model that does not work for this account is not tried again for a day."""

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from anyvideo.catalog.spec import ModelSpec
 from anyvideo.jobs.backends import Backend
 from anyvideo.jobs.observe import observe
-from anyvideo.jobs.schedule import backoff, patience_over, poll_interval
+from anyvideo.jobs.schedule import backoff, patience_over
 from anyvideo.jobs.turn import Turn
 from anyvideo.jobs.verdict import failure_of
 from anyvideo.net.scopes import free_call
@@ -63,8 +63,7 @@ async def _want_cancel(turn: Turn) -> None:
 
 async def _observe(turn: Turn, update: Update, spec: ModelSpec) -> None:
     before, now = turn.attempt, turn.clock.now()
-    due = now + timedelta(seconds=poll_interval(spec, fixed=turn.job.options.poll_interval))
-    counted = replace(before, polls=before.polls + 1, trouble=0, due_at=due)
+    counted = replace(before, polls=before.polls + 1, trouble=0, due_at=turn.next_poll(spec))
     after = observe(counted, update, spec, now)
     await turn.save(after)
     if not update.known_word:

@@ -42,6 +42,16 @@ def still_running(job: Job, timeout: float | None) -> StillRunning:
     )
 
 
+def unknown(job: Job) -> OutcomeUnknown:
+    """The error for a job whose outcome nobody can tell."""
+    return OutcomeUnknown(
+        f"{job.attempts[-1].model} may have taken job {job.id} and nobody can tell yet;"
+        " its money is held, nothing is resent",
+        job_id=job.id,
+        hint=f"look again with: anyvideo resume {job.id}; decide with: anyvideo jobs resolve {job.id}",
+    )
+
+
 def failures(job: Job) -> list[ProviderError]:
     """One typed cause for each attempt that failed, in order."""
     return [
@@ -55,12 +65,7 @@ def _ending(job: Job) -> AnyVideoError:
     if job.status is JobStatus.CANCELED:
         return JobCanceled(f"job {job.id} was canceled", job_id=job.id)
     if job.status is JobStatus.UNKNOWN:
-        model = job.attempts[-1].model
-        return OutcomeUnknown(
-            f"{model} may have taken job {job.id} and nobody can tell yet; its money is held, nothing is resent",
-            job_id=job.id,
-            hint=f"look again with: anyvideo resume {job.id}",
-        )
+        return unknown(job)
     causes = failures(job)
     if job.finished and causes:
         summary = "; ".join(f"{cause.model}: {cause.message}" for cause in causes)

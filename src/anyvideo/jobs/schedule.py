@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
@@ -14,24 +13,15 @@ from anyvideo.types.job import Attempt, Job
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
-POLL_FLOOR, POLL_CEILING = 1.0, 15.0
 POLLS_PER_JOB = 30
 MAX_SENDS = 4
 PATIENCE_FACTOR = 1.5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PollBounds:
-    """The plain interval that waiting uses, in seconds."""
-
-    floor: float = POLL_FLOOR
-    ceiling: float = POLL_CEILING
-
-
-def poll_interval(spec: ModelSpec, *, fixed: float | None, bounds: PollBounds | None = None) -> float:
-    """Seconds to the next poll: what the caller fixed, else a share of the model's usual time."""
-    limits = bounds or PollBounds()
-    return fixed if fixed is not None else min(max(spec.median_seconds / POLLS_PER_JOB, limits.floor), limits.ceiling)
+def poll_interval(spec: ModelSpec, *, fixed: float | None, bounds: tuple[float, float]) -> float:
+    """Seconds to the next poll: what the caller fixed, else a share of the model's usual time within bounds."""
+    least, most = bounds
+    return fixed if fixed is not None else min(max(spec.median_seconds / POLLS_PER_JOB, least), most)
 
 
 def backoff(trouble: int, *, base: float = 0.5, ceiling: float = 20.0) -> float:

@@ -14,14 +14,14 @@ from anyvideo.catalog.prices import vendor_deadline_seconds
 from anyvideo.catalog.spec import ModelSpec
 from anyvideo.jobs.backends import Backend
 from anyvideo.jobs.observe import ended, moved, observe
-from anyvideo.jobs.schedule import MAX_SENDS, backoff, poll_interval, resend_wait
+from anyvideo.jobs.schedule import MAX_SENDS, backoff, resend_wait
 from anyvideo.jobs.turn import Turn
 from anyvideo.jobs.verdict import Fate, Verdict, failure_of, judge
 from anyvideo.net.scopes import free_call, submit_call
-from anyvideo.net.wire import CallRecord
+from anyvideo.net.wire import CallRecord, LastCheck
 from anyvideo.provider import Describes, Order, Submission, Uploads
 from anyvideo.routing.after import AFTER
-from anyvideo.types.errors import BadRequest, ProviderError, StaleWrite
+from anyvideo.types.errors import BadRequest, NotAccepted, ProviderError, StaleWrite
 from anyvideo.types.events import EventKind
 from anyvideo.types.job import Attempt, Failure
 from anyvideo.types.request import Image
@@ -91,13 +91,14 @@ async def _not_prepared(turn: Turn, backend: Backend, spec: ModelSpec, error: Ex
 
 
 async def _send(turn: Turn, backend: Backend, order: Order) -> datetime | None:
-    async def before_send(body_hash: str | None) -> None:
+    async def before_send(body_hash: str | None) -> LastCheck:
         now = turn.clock.now()
         if now >= turn.lease.until - SEND_DEADLINE:
             raise StaleWrite("the lease is about to end: nothing was sent")
-        attempt = turn.attempt
+        attempt, too_late = turn.attempt, turn.clock.monotonic() + SEND_DEADLINE.total_seconds()
         sending = replace(attempt, body_hash=body_hash, sent_at=now, sends=attempt.sends + 1, due_at=None)
         await turn.save(moved(sending, S.SENDING, now, write="W2"))
+        return lambda: _check_in_time(turn, too_late)
 
     async with submit_call(before_send) as record:
         try:
@@ -114,11 +115,16 @@ async def _send(turn: Turn, backend: Backend, order: Order) -> datetime | None:
     return None
 
 
+def _check_in_time(turn: Turn, too_late: float) -> None:
+    """Whoever was stopped for a while must not send any more: another process may have taken over."""
+    if turn.clock.monotonic() >= too_late or turn.clock.now() >= turn.lease.until:
+        raise NotAccepted("it took too long to get ready for sending: nothing was sent", stage="submit")
+
+
 async def _accepted(turn: Turn, spec: ModelSpec, submission: Submission) -> None:
     now = turn.clock.now()
     sent = turn.attempt if turn.attempt.state is S.SENDING else moved(turn.attempt, S.SENDING, now)
-    first_poll = now + timedelta(seconds=poll_interval(spec, fixed=turn.job.options.poll_interval))
-    handled = replace(sent, ref=submission.ref, accepted_at=now, trouble=0, due_at=first_poll)
+    handled = replace(sent, ref=submission.ref, accepted_at=now, trouble=0, due_at=turn.next_poll(spec))
     accepted = moved(handled, S.ACCEPTED, now, write="W3")
     await turn.save(accepted)
     turn.say(EventKind.ATTEMPT_ACCEPTED)

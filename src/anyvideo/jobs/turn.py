@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
-from anyvideo.jobs.store.base import Lease, Store
+from anyvideo.catalog.spec import ModelSpec
+from anyvideo.jobs.points import WRITES, point
+from anyvideo.jobs.schedule import poll_interval
+from anyvideo.jobs.store.base import Lease, Store, Written
+from anyvideo.types.budget import Threshold
 from anyvideo.types.clock import Clock
 from anyvideo.types.events import Event, EventKind
 from anyvideo.types.job import Attempt, Job
+from anyvideo.types.money import dollars
 from anyvideo.types.states import AttemptState, JobStatus
 
 Tell = Callable[[Event], None]
@@ -30,6 +36,18 @@ def status_of(attempt: Attempt | None) -> JobStatus:
     return JobStatus.QUEUED if attempt is None else _STATUS_BY_STATE.get(attempt.state, JobStatus.RUNNING)
 
 
+def passed(threshold: Threshold) -> str:
+    """A threshold in words."""
+    used, limit = dollars(threshold.used_micros), dollars(threshold.limit_micros)
+    return f"{threshold.percent} % of the {threshold.scope} budget is used: {used} of {limit} USD"
+
+
+def _new_writes(job: Job, attempt: Attempt) -> list[str]:
+    before = next((known.writes for known in job.attempts if known.id == attempt.id), ())
+    names = [write.name for write in attempt.writes[len(before) :]]
+    return [name for name in names if name in (*WRITES, "unknown")]
+
+
 @dataclass(slots=True)
 class Turn:
     """Holds the lease while one piece of work is done. Every save is one compare-and-set transaction."""
@@ -39,6 +57,7 @@ class Turn:
     tell: Tell
     lease: Lease
     job: Job
+    poll_bounds: tuple[float, float] = (1.0, 30.0)
 
     @property
     def attempt(self) -> Attempt:
@@ -46,17 +65,46 @@ class Turn:
         return self.job.attempts[-1]
 
     async def save(self, attempt: Attempt, **changes: Any) -> None:
-        """Write the latest attempt, and with it what else changed of the job. Raises StaleWrite."""
-        known = [other for other in self.job.attempts if other.id != attempt.id]
-        changed = replace(
-            self.job, **{"attempts": (*known, attempt), "status": status_of(attempt), **changes}
-        )
-        self.job = await self.store.write(self.lease, changed)
+        """Write the latest attempt, and with it what else changed of the job.
+
+        Raises StaleWrite, and BudgetExceeded when the hold of a new attempt does not fit.
+        """
+        names = _new_writes(self.job, attempt)
+        for name in names:
+            point(f"{name}.before")
+        self._took(await self.store.write(self.lease, self.job, self._with(attempt, changes), now=self.clock.now()))
+        for name in names:
+            point(f"{name}.after")
+
+    async def adopt(self, attempt: Attempt) -> bool:
+        """`save`, unless another attempt has the vendor's job that this one claims."""
+        after = self._with(attempt, {})
+        written = await self.store.adopt(self.lease, self.job, after, now=self.clock.now())
+        if written is not None:
+            self._took(written)
+        return written is not None
 
     async def end(self, status: JobStatus, **changes: Any) -> None:
         """Write how the job ended, and tell."""
-        self.job = await self.store.write(self.lease, replace(self.job, status=status, **changes))
-        self.say(EventKind.JOB_ENDED, message=status.value)
+        after = replace(self.job, status=status, **changes)
+        self._took(await self.store.write(self.lease, self.job, after, now=self.clock.now()))
+        self.say(EventKind.JOB_ENDED, message=status.value, cost=self.job.cost)
+
+    def _with(self, attempt: Attempt, changes: Mapping[str, Any]) -> Job:
+        known = {**{other.id: other for other in self.job.attempts}, attempt.id: attempt}
+        attempts = tuple(known.values())
+        status = self.job.status if self.job.finished else status_of(attempts[-1])
+        return replace(self.job, **{"attempts": attempts, "status": status, **changes})
+
+    def _took(self, written: Written) -> None:
+        self.job = written.job
+        for threshold in written.thresholds:
+            self.say(EventKind.BUDGET_THRESHOLD, threshold=threshold, message=passed(threshold))
+
+    def next_poll(self, spec: ModelSpec) -> datetime:
+        """When to ask the vendor again."""
+        wait = poll_interval(spec, fixed=self.job.options.poll_interval, bounds=self.poll_bounds)
+        return self.clock.now() + timedelta(seconds=wait)
 
     def say(self, kind: EventKind, **details: Any) -> None:
         """Tell what happened to the attempt under way."""

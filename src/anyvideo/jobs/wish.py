@@ -9,12 +9,14 @@ from decimal import Decimal
 from typing import Literal, Self, TypedDict, Unpack
 
 from anyvideo.media.inputs import ImageSource, load_image
+from anyvideo.types.budget import Budget
 from anyvideo.types.errors import InvalidRequest
 from anyvideo.types.job import JobOptions
 from anyvideo.types.money import parse_cap
 from anyvideo.types.request import VideoRequest
 
 Policy = Literal["listed", "cheapest"]
+OnUnknown = Literal["hold", "resubmit"]
 _JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -36,7 +38,7 @@ class PlanOptions(TypedDict, total=False):
 
 
 class BuyOptions(PlanOptions, total=False):
-    """What `submit` and `generate` take too: a cap in dollars as text or Decimal, times in seconds."""
+    """What `submit` and `generate` take too: caps in dollars as text or Decimal, times in seconds."""
 
     max_cost: str | int | Decimal | None
     timeout: float | None
@@ -44,6 +46,11 @@ class BuyOptions(PlanOptions, total=False):
     poll_interval: float | None
     metadata: Mapping[str, str] | None
     job_id: str | None
+    budgets: Sequence[Budget]
+    on_unknown: OnUnknown | None
+    max_duplicate_cost: str | int | Decimal | None
+    idempotency_key: str | None
+    cache: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +65,9 @@ class Wish:
     timeout: float | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     job_id: str | None = None
+    idempotency_key: str | None = None
+    cache: bool = False
+    on_unknown: OnUnknown | None = None
 
     @classmethod
     def of(cls, prompt: str | None, **options: Unpack[BuyOptions]) -> Self:
@@ -65,7 +75,7 @@ class Wish:
         unknown = sorted(options.keys() - BuyOptions.__annotations__.keys() - PlanOptions.__annotations__.keys())
         if unknown:
             raise TypeError(f"unexpected keyword argument {unknown[0]!r}")
-        max_cost, image = options.get("max_cost"), options.get("image")
+        image = options.get("image")
         request = VideoRequest(
             prompt=prompt,
             image=None if image is None else load_image(image),
@@ -77,22 +87,45 @@ class Wish:
             negative_prompt=options.get("negative_prompt"),
             audio=options.get("audio"),
         )
-        driving = JobOptions(
-            max_cost_micros=None if max_cost is None else parse_cap(max_cost, "max_cost"),
-            attempt_timeout=_seconds("attempt_timeout", options.get("attempt_timeout")),
-            poll_interval=_seconds("poll_interval", options.get("poll_interval")),
-            allow_unpriced=options.get("allow_unpriced", False),
-        )
+        models = _models(options.get("models"))
         return cls(
             request=request,
-            options=driving,
-            models=_models(options.get("models")),
+            options=_driving(models, options),
+            models=models,
             strict=options.get("strict", False),
             policy=options.get("policy"),
             timeout=_seconds("timeout", options.get("timeout")),
             metadata=options.get("metadata") or {},
             job_id=_job_id(options.get("job_id")),
+            idempotency_key=_key(options.get("idempotency_key")),
+            cache=options.get("cache", False),
+            on_unknown=options.get("on_unknown"),
         )
+
+
+def _driving(models: tuple[str, ...], options: BuyOptions) -> JobOptions:
+    on_unknown, duplicate = options.get("on_unknown"), _cap("max_duplicate_cost", options)
+    if on_unknown == "resubmit" and duplicate is None:
+        raise InvalidRequest(
+            'on_unknown="resubmit" may pay twice: it needs a cap for that',
+            field="max_duplicate_cost",
+            hint='give max_duplicate_cost="0.50", the most that may be paid twice',
+        )
+    return JobOptions(
+        max_cost_micros=_cap("max_cost", options),
+        attempt_timeout=_seconds("attempt_timeout", options.get("attempt_timeout")),
+        poll_interval=_seconds("poll_interval", options.get("poll_interval")),
+        allow_unpriced=options.get("allow_unpriced", False),
+        on_unknown=on_unknown or "hold",
+        max_duplicate_micros=duplicate,
+        budgets=tuple(options.get("budgets", ())),
+        models=models,
+    )
+
+
+def _cap(name: Literal["max_cost", "max_duplicate_cost"], options: BuyOptions) -> int | None:
+    cap = options.get(name)
+    return None if cap is None else parse_cap(cap, name)
 
 
 def _models(models: Sequence[str] | str | None) -> tuple[str, ...]:
@@ -108,6 +141,12 @@ def _seconds(name: str, value: float | None) -> float | None:
     if value is not None and (isinstance(value, bool) or not 0 < value < 10_000_000):
         raise InvalidRequest(f"{name} must be above 0 seconds, not {value}", field=name)
     return value
+
+
+def _key(key: str | None) -> str | None:
+    if key is not None and not 0 < len(key) <= 255:
+        raise InvalidRequest("idempotency_key must have 1 to 255 characters", field="idempotency_key")
+    return key
 
 
 def _job_id(job_id: str | None) -> str | None:

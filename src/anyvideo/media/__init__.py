@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 # Not lazy: these two share their module's name, and the import system would put the module in their place.
 from anyvideo.media.download import download
-from anyvideo.media.probe import MediaInfo, probe
+from anyvideo.media.probe import probe
+from anyvideo.types.job import MediaInfo
 
 if TYPE_CHECKING:
     from anyvideo.media.encode import encode_mp4

@@ -53,9 +53,7 @@ def _content(source: str | Path | bytes | IO[bytes]) -> bytes:
             ) from error
     content = source.read(MAX_BYTES + 1) if hasattr(source, "read") else None
     if not isinstance(content, bytes):
-        raise InvalidRequest(
-            f"an image cannot be made of {type(source).__name__}", field="image", hint=_HINT
-        )
+        raise InvalidRequest(f"an image cannot be made of {type(source).__name__}", field="image", hint=_HINT)
     return content
 
 

@@ -4,30 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from anyvideo.media.mp4 import read_mp4
+from anyvideo.types.job import MediaInfo
 
 _BLOCK = 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MediaInfo:
-    """One video file. `duration` in seconds, `fps` in frames per second, `width` and `height` in
-    pixels as shown, `codec` by its common name (h264, hevc, av1 …), `bytes` the file's size,
-    `sha256` in lower-case hex, `faststart` true when playback can begin before the whole file is there.
-    """
-
-    duration: float
-    fps: float
-    width: int
-    height: int
-    codec: str
-    audio: bool
-    bytes: int
-    sha256: str
-    faststart: bool
 
 
 def probe(path: str | os.PathLike[str]) -> MediaInfo:

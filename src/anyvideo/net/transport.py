@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import ssl
+from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -29,10 +30,23 @@ if TYPE_CHECKING:
 
 MAX_ANSWER = 16 * 1024 * 1024
 SLOWEST = 64 * 1024
+PIECE = 64 * 1024
+LARGE = 512 * 1024
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _DROPPED_HEADERS = frozenset({"content-encoding", "content-length", "transfer-encoding", "set-cookie"})
 
 _sending: ContextVar[CallRecord | None] = ContextVar("anyvideo_sending", default=None)
+
+
+class Pieces(httpx.AsyncByteStream):
+    """A body handed over piece by piece, so that a large one does not block the loop."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for start in range(0, len(self._content), PIECE):
+            yield self._content[start : start + PIECE]
 
 
 class VendorSaidNo(httpx.TransportError):
@@ -143,8 +157,15 @@ class Lines:
 
 async def _headers_sent(_session: Any, _context: SimpleNamespace, _params: Any) -> None:
     record = _sending.get()
-    if record is not None:
-        record.left = True
+    if record is None:
+        return
+    if record.last_check is not None:
+        try:
+            record.last_check()
+        except Exception as error:
+            record.stopped = error
+            raise
+    record.left = True
 
 
 def set_timeouts(request: httpx.Request, *, connect: float, silence: float) -> None:
@@ -162,7 +183,7 @@ async def _clear_to_send(record: CallRecord, request: httpx.Request) -> None:
     record.body_hash = hashlib.sha256(request.content).hexdigest()
     if record.before_send is not None:
         try:
-            await record.before_send(record.body_hash)
+            record.last_check = await record.before_send(record.body_hash)
         except Exception as error:
             record.stopped = error
             raise
@@ -187,7 +208,7 @@ async def recorded_exchange(
     token = _sending.set(watched)
     try:
         async with asyncio.timeout_at(deadline):
-            answer = await line.handle_async_request(request)
+            answer = await line.handle_async_request(in_pieces(request))
     except Exception as error:
         record.problem = _problem(error, "after sending" if record.left else "before sending")
         if isinstance(error, TimeoutError):
@@ -212,6 +233,19 @@ async def recorded_exchange(
     if not reply.ok:
         raise VendorSaidNo(f"answered with {reply.status}", request=request)
     return httpx.Response(reply.status, headers=headers, content=body or b"", request=request)
+
+
+def in_pieces(request: httpx.Request) -> httpx.Request:
+    """The same request, with a large body in pieces."""
+    if len(request.content) <= LARGE:
+        return request
+    return httpx.Request(
+        request.method,
+        request.url,
+        headers=request.headers,
+        stream=Pieces(request.content),
+        extensions=request.extensions,
+    )
 
 
 def _problem(error: BaseException, stage: str) -> str:

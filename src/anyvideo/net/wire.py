@@ -48,8 +48,11 @@ class Timeouts:
     outputs: float = 30.0
 
 
-BeforeSend = Callable[[str], Awaitable[None]]
-"""Awaited with the SHA-256 of the body before the first byte of a submit leaves."""
+LastCheck = Callable[[], None]
+"""Asked when the connection stands, right before the first byte: what it raises stops the call."""
+
+BeforeSend = Callable[[str], Awaitable[LastCheck | None]]
+"""Awaited with the SHA-256 of the body before a connection is made for a submit."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,6 +65,7 @@ class CallRecord:
 
     scope: Scope
     before_send: BeforeSend | None = None
+    last_check: LastCheck | None = None
     left: bool = False
     posts: int = 0
     body_hash: str | None = None

@@ -2,6 +2,6 @@
 
 from anyvideo.settings.load import load_settings
 from anyvideo.settings.overrides import overridden
-from anyvideo.settings.values import DEFAULT_ROUTE, KeySource, Settings
+from anyvideo.settings.values import DEFAULT_ROUTE, KeySource, Settings, Windows
 
-__all__ = ["DEFAULT_ROUTE", "KeySource", "Settings", "load_settings", "overridden"]
+__all__ = ["DEFAULT_ROUTE", "KeySource", "Settings", "Windows", "load_settings", "overridden"]

@@ -9,11 +9,12 @@ from typing import Any, Literal, cast, get_args
 
 from anyvideo.catalog.table import Table
 from anyvideo.settings.sources import FILE, Document
+from anyvideo.types.budget import PERIODS, Budget, Period
 from anyvideo.types.errors import ConfigurationError
+from anyvideo.types.money import hold_micros
 
 Policy = Literal["listed", "cheapest"]
 OnUnknown = Literal["hold", "resubmit"]
-PERIODS = ("day", "week", "month", "total")
 PROFILES = frozenset({"development", "production"})
 """Profiles that need no table of their own."""
 
@@ -29,7 +30,9 @@ class Declared:
     on_unknown: OnUnknown | None = None
     store: str | None = None
     output: Path | None = None
-    budget: Mapping[str, str] = field(default_factory=dict)
+    budgets: tuple[Budget, ...] = ()
+    max_duplicate_micros: int | None = None
+    windows: Mapping[str, float] = field(default_factory=dict)
     timeouts: Mapping[str, float] = field(default_factory=dict)
     poll_min: float | None = None
     poll_max: float | None = None
@@ -82,7 +85,9 @@ def _read(t: Table, folder: Path) -> Declared:
         else None,
         store=_store(t.table("store"), folder) if t.has("store") else None,
         output=_folder(t.table("output"), folder) if t.has("output") else None,
-        budget=_budget(t.table("budget")) if t.has("budget") else {},
+        max_duplicate_micros=hold_micros(t.amount("max_duplicate_cost")) if t.has("max_duplicate_cost") else None,
+        budgets=(_budget(t.table("budget")),) if t.has("budget") else (),
+        windows=_windows(t.table("recovery")) if t.has("recovery") else {},
         catalogs={name: _path(path, folder) for name, path in catalogs.items()},
         prompts=t.words("prompts") if t.has("prompts") else {},
         **_times(t.table("timeouts") if t.has("timeouts") else None),
@@ -103,11 +108,17 @@ def _folder(t: Table, folder: Path) -> Path:
     return path
 
 
-def _budget(t: Table) -> dict[str, str]:
-    budget = {"limit": format(t.amount("limit"), "f")}
-    budget["period"] = t.choice("period", PERIODS) if t.has("period") else "total"
+def _budget(t: Table) -> Budget:
+    period = cast(Period, t.choice("period", PERIODS)) if t.has("period") else "total"
+    limit, scope = t.amount("limit"), t.text("scope") if t.has("scope") else "project"
     t.done()
-    return budget
+    return Budget(limit, period=period, scope=scope)
+
+
+def _windows(t: Table) -> dict[str, float]:
+    windows = {name: t.number(name, least=1) for name in ("quiet", "skew", "look") if t.has(name)}
+    t.done()
+    return windows
 
 
 def _times(t: Table | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from anyvideo.net.wire import Timeouts
 from anyvideo.settings.declared import Declared, read_declared
 from anyvideo.settings.sources import Lookup, find_sources
-from anyvideo.settings.values import DEFAULT_ROUTE, RouteOrigin, Settings
+from anyvideo.settings.values import DEFAULT_ROUTE, RouteOrigin, Settings, Windows
 from anyvideo.types.errors import ConfigurationError
 
 PROFILE_OF_ENVIRONMENT = {"production": "production", "staging": "production"}
@@ -40,7 +40,9 @@ def load_settings(
         timeouts=Timeouts(**declared.timeouts),
         poll_min=least if declared.poll_max is None else min(least, declared.poll_max),
         poll_max=max(least, usual.poll_max) if declared.poll_max is None else declared.poll_max,
-        budget=declared.budget,
+        budgets=declared.budgets,
+        max_duplicate_micros=declared.max_duplicate_micros,
+        windows=Windows(**declared.windows),
         on_unknown=declared.on_unknown or usual.on_unknown,
         catalogs=declared.catalogs,
         prompts=declared.prompts,

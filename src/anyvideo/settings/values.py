@@ -12,6 +12,7 @@ from anyvideo.net.wire import Timeouts
 from anyvideo.provider import ProviderPlugin
 from anyvideo.settings.checks import check_base_url, check_key, check_version
 from anyvideo.settings.sources import Lookup
+from anyvideo.types.budget import Budget
 from anyvideo.types.errors import ConfigurationError, MissingKey
 
 if TYPE_CHECKING:
@@ -26,12 +27,24 @@ DEFAULT_ROUTE = ("svd", "cogvideox", "cheapest", "stand-in")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Windows:
+    """Seconds. `quiet` must pass before a lost submit that no list shows counts as never taken; `skew` is how
+    far the vendor's clock may be off; `look` is the time between looks at the list.
+    """
+
+    quiet: float = 180.0
+    skew: float = 60.0
+    look: float = 15.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that is set outside the call. Times in seconds; keys never show.
 
     `route` is what a request without `models` uses, `pins` the versions of models that the older variables
     ask for: both are final after `for_plugins`. `store` is a path or "memory:". `output` None: the current
-    folder. `budget` has `limit` (dollars as text) and `period`. `catalogs` are files over providers' models.
+    folder. `max_duplicate_micros` bounds what `on_unknown = "resubmit"` may pay twice. `catalogs` are files
+    over providers' models.
     """
 
     profile: str
@@ -47,8 +60,10 @@ class Settings:
     timeouts: Timeouts = field(default_factory=Timeouts)
     poll_min: float = 1.0
     poll_max: float = 30.0
-    budget: Mapping[str, str] = field(default_factory=dict)
+    budgets: tuple[Budget, ...] = ()
     on_unknown: Literal["hold", "resubmit"] = "hold"
+    max_duplicate_micros: int | None = None
+    windows: Windows = field(default_factory=Windows)
     catalogs: Mapping[str, Path] = field(default_factory=dict)
     prompts: Mapping[str, str] = field(default_factory=dict)
     keys: Mapping[str, KeySource] = field(default_factory=dict, repr=False)

@@ -3,7 +3,8 @@
 AnyVideoError
 ├── UsageError                 yours: nothing was sent, change the call or the settings
 │   ├── InvalidRequest         a field of the request is wrong; names it
-│   │   └── UnknownModel       no installed provider declares that model, alias or route
+│   │   ├── UnknownModel       no installed provider declares that model, alias or route
+│   │   └── IdempotencyConflict  the key belongs to a job that asked for something else
 │   ├── NoModelFits            every model of the route was turned down; carries the plan
 │   ├── BudgetExceeded         the next attempt would pass a cap
 │   ├── JobNotFound            the store has no such job
@@ -96,6 +97,10 @@ class InvalidRequest(UsageError):
 
 class UnknownModel(InvalidRequest):
     """No installed provider declares that model, alias or route."""
+
+
+class IdempotencyConflict(InvalidRequest):
+    """The idempotency key belongs to a job that asked for something else."""
 
 
 class NoModelFits(UsageError):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from anyvideo.types.budget import Threshold
 from anyvideo.types.job import Failure
 from anyvideo.types.money import Cost
 
@@ -41,3 +42,4 @@ class Event:
     message: str | None = None
     failure: Failure | None = None
     cost: Cost | None = None
+    threshold: Threshold | None = None

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
+from anyvideo.types.budget import Budget
 from anyvideo.types.errors import PROVIDER_ERRORS, Charged, DownloadFailed, ProviderError, Stage
 from anyvideo.types.money import Cost, CostBasis, Quote
 from anyvideo.types.plan import Adjustment, Fit, Plan
@@ -184,7 +185,10 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaInfo:
-    """Measured facts of a video file. `duration` in seconds, `bytes` its size, `codec` like "h264"."""
+    """Measured facts of a video file. `duration` in seconds, `fps` in frames per second, `width` and `height`
+    in pixels as shown, `codec` by its common name (h264, hevc, av1 …), `bytes` the file's size, `sha256` in
+    lower-case hex, `faststart` true when playback can begin before the whole file is there.
+    """
 
     duration: float
     fps: float
@@ -208,13 +212,19 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobOptions:
-    """How a job is to be driven. Money in micro-dollars, times in seconds."""
+    """How a job is to be driven. Money in micro-dollars, times in seconds.
+
+    `max_duplicate_micros` bounds what "resubmit" may pay twice. `models` are the ones that the caller named.
+    """
 
     max_cost_micros: int | None = None
     attempt_timeout: float | None = None
     poll_interval: float | None = None
     allow_unpriced: bool = False
     on_unknown: Literal["hold", "resubmit"] = "hold"
+    max_duplicate_micros: int | None = None
+    budgets: tuple[Budget, ...] = ()
+    models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,14 +48,13 @@ class Animatics:
 
         Raises BadRequest for a picture that cannot be used, DownloadFailed for one that cannot be fetched.
         """
-        picture = await self._picture(order.media.get("image"))
-        name = _name(order, picture)
-        ref = Ref(job_id=name, model=order.spec.slug)
-        target = self._file(name)
-        if not await anyio.Path(target).exists():
-            with self._context.clock.working():
+        with self._context.clock.working():
+            picture = await self._picture(order.media.get("image"))
+            ref = Ref(job_id=_name(order, picture), model=order.spec.slug)
+            target = self._file(ref.job_id)
+            if not await anyio.Path(target).exists():
                 await anyio.to_thread.run_sync(_draw, target, order, picture)
-        return Submission(ref=ref, update=await self.fetch(ref))
+            return Submission(ref=ref, update=await self.fetch(ref))
 
     async def fetch(self, ref: Ref) -> Update:
         """Whether the file is there. What was deleted from the work folder is gone."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from anyvideo.provider import (
     BadRequest,
+    Charged,
     Failure,
     GenerationFailed,
     InputModerated,
@@ -36,7 +37,7 @@ REFUSALS = (
 NO_CREDIT = re.compile(r"(?i)\bnot (have )?enough credits\b|\binsufficient credits?\b")
 """A 400 that means an empty account (sdk-node issue #28); 402 is not documented."""
 
-_FAILURES: tuple[tuple[str, type[ProviderError], str, bool], ...] = (
+_FAILURES: tuple[tuple[str, type[ProviderError], Charged, bool], ...] = (
     ("SAFETY.INPUT", InputModerated, "yes", False),
     ("SAFETY.OUTPUT", OutputModerated, "unknown", False),
     ("SAFETY", InputModerated, "unknown", False),
@@ -52,6 +53,8 @@ _FAILURES: tuple[tuple[str, type[ProviderError], str, bool], ...] = (
 docs.dev.runwayml.com/errors/task-failures; refunds as third parties quote it. Where sources disagree
 `charged` is unknown, and the task's own `cost.credits` decides in every case that has it.
 """
+
+_UNHEARD_OF: tuple[type[ProviderError], Charged, bool] = (GenerationFailed, "unknown", False)
 
 _MESSAGES: Mapping[type[ProviderError], str] = {
     InputModerated: "Runway refused the prompt or the image",
@@ -69,7 +72,7 @@ def read_failure(code: str | None, text: str | None, spent: float | None) -> Fai
             for prefix, kind, charged, transient in _FAILURES
             if word == prefix or word.startswith(f"{prefix}.")
         ),
-        (GenerationFailed, "unknown", False),
+        _UNHEARD_OF,
     )
     if spent is not None:
         charged = "yes" if spent else "no"
@@ -78,6 +81,6 @@ def read_failure(code: str | None, text: str | None, spent: float | None) -> Fai
         message=(_MESSAGES.get(kind) or text or "the task failed without a reason")[:500],
         code=code,
         stage="poll",
-        charged="yes" if charged == "yes" else "no" if charged == "no" else "unknown",
+        charged=charged,
         transient=transient,
     )

@@ -8,9 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from anyvideo.types.budget import Budget, Threshold
 from anyvideo.types.job import Account, Job
+from anyvideo.types.money import CostBasis
 from anyvideo.types.request import Image
-from anyvideo.types.states import JobStatus
+from anyvideo.types.states import AttemptState, JobStatus
 
 OPEN_STATUSES = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.UNKNOWN)
 
@@ -23,6 +25,38 @@ class Lease:
     owner: str
     epoch: int
     until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A job as it was written, and the budgets that have just passed a threshold."""
+
+    job: Job
+    thresholds: tuple[Threshold, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One attempt in the books. Money in micro-dollars, `day` in UTC; `cost_micros` None: not settled."""
+
+    job_id: str
+    attempt_id: str
+    provider: str
+    model: str
+    day: str
+    state: AttemptState
+    hold_micros: int
+    cost_micros: int | None
+    basis: CostBasis | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Used:
+    """What a budget's scope has used in the current period, in micro-dollars."""
+
+    budget: Budget
+    held_micros: int
+    spent_micros: int
 
 
 class Store(Protocol):
@@ -41,16 +75,24 @@ class Store(Protocol):
         """Let go of everything."""
         ...
 
-    async def create(self, job: Job) -> Job:
-        """W1: record a new job. Raises InvalidRequest when its id is taken."""
+    async def create(self, job: Job, *, idempotency_key: str | None = None) -> Written:
+        """W1: record a new job and hold its first attempt's money, or nothing at all.
+
+        With a key that is taken, the job that has it comes back. Raises BudgetExceeded, and InvalidRequest
+        when the id is taken.
+        """
         ...
 
     async def load(self, job_id: str) -> Job:
         """The job as it stands."""
         ...
 
-    async def list(self, *, statuses: Sequence[JobStatus] | None = None, limit: int = 100) -> list[Job]:
+    async def jobs(self, *, statuses: Sequence[JobStatus] | None = None, limit: int = 100) -> list[Job]:
         """Jobs, newest first."""
+        ...
+
+    async def finished_like(self, fingerprint: str) -> list[Job]:
+        """Jobs that delivered a clip of this fingerprint, newest first."""
         ...
 
     async def lease(self, job_id: str, *, owner: str, now: datetime, seconds: float) -> Lease | None:
@@ -61,12 +103,35 @@ class Store(Protocol):
         """Give the right back."""
         ...
 
-    async def write(self, lease: Lease, job: Job) -> Job:
-        """Replace the job if nobody else did since it was loaded under this lease."""
+    async def write(self, lease: Lease, before: Job, after: Job, *, now: datetime) -> Written:
+        """Replace the job if nobody else did since, and move the money of its attempts with it.
+
+        Raises BudgetExceeded when a new attempt's hold does not fit: nothing is written then.
+        """
+        ...
+
+    async def adopt(self, lease: Lease, before: Job, after: Job, *, now: datetime) -> Written | None:
+        """`write`, unless another attempt has the vendor's job that the latest attempt now claims."""
+        ...
+
+    async def owned(self, account: Account, provider_job_ids: Sequence[str]) -> set[str]:
+        """Which of a vendor's jobs belong to attempts of this store."""
+        ...
+
+    async def sending_like(self, fingerprint: str, attempt_id: str) -> bool:
+        """Whether another attempt of this fingerprint is being sent right now."""
         ...
 
     async def request_cancel(self, job_id: str) -> Job:
         """Ask whoever drives the job to cancel it."""
+        ...
+
+    async def lines(self) -> list[Line]:
+        """The books, one line for each attempt, oldest first."""
+        ...
+
+    async def used(self, budgets: Sequence[Budget], now: datetime) -> list[Used]:
+        """What these budgets' scopes have used."""
         ...
 
     async def keep_input(self, image: Image) -> Image:

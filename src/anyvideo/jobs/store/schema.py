@@ -10,12 +10,42 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             status TEXT NOT NULL,
             created_at TEXT NOT NULL,
             document TEXT NOT NULL,
+            idempotency_key TEXT UNIQUE,
             cancel_requested INTEGER NOT NULL DEFAULT 0,
             lease_owner TEXT,
             lease_until TEXT,
             epoch INTEGER NOT NULL DEFAULT 0
         )""",
         "CREATE INDEX jobs_by_status ON jobs (status, created_at)",
+        """CREATE TABLE attempts (
+            id TEXT PRIMARY KEY,
+            job_id TEXT NOT NULL REFERENCES jobs (id),
+            provider TEXT NOT NULL,
+            origin TEXT NOT NULL,
+            key_hash TEXT NOT NULL,
+            model TEXT NOT NULL,
+            state TEXT NOT NULL,
+            day TEXT NOT NULL,
+            fingerprint TEXT NOT NULL,
+            provider_job_id TEXT,
+            hold_micros INTEGER NOT NULL,
+            cost_micros INTEGER,
+            basis TEXT
+        )""",
+        "CREATE INDEX attempts_by_handle ON attempts (provider, provider_job_id)",
+        "CREATE INDEX attempts_by_fingerprint ON attempts (fingerprint, state)",
+        """CREATE TABLE budgets (
+            id TEXT PRIMARY KEY,
+            held_micros INTEGER NOT NULL DEFAULT 0,
+            spent_micros INTEGER NOT NULL DEFAULT 0
+        )""",
+        """CREATE TABLE holds (
+            attempt_id TEXT NOT NULL REFERENCES attempts (id),
+            budget_id TEXT NOT NULL REFERENCES budgets (id),
+            limit_micros INTEGER NOT NULL,
+            micros INTEGER NOT NULL,
+            PRIMARY KEY (attempt_id, budget_id)
+        )""",
         """CREATE TABLE unavailable (
             provider TEXT NOT NULL,
             origin TEXT NOT NULL,

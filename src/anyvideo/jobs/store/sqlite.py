@@ -5,100 +5,95 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import anyio
-import anyio.to_thread
-
-from anyvideo.jobs.store.base import Lease
+from anyvideo.jobs.fingerprint import job_fingerprint
+from anyvideo.jobs.money import moves
+from anyvideo.jobs.store import books
+from anyvideo.jobs.store.base import Lease, Line, Used, Written
 from anyvideo.jobs.store.codec import decode, encode
-from anyvideo.jobs.store.schema import MIGRATIONS
-from anyvideo.types.errors import InvalidRequest, JobNotFound, StaleWrite, StoreError
+from anyvideo.jobs.store.database import Database
+from anyvideo.types.budget import Budget
+from anyvideo.types.errors import IdempotencyConflict, InvalidRequest, JobNotFound, StaleWrite
 from anyvideo.types.job import Account, Job
+from anyvideo.types.money import CostBasis
 from anyvideo.types.request import Image
-from anyvideo.types.states import JobStatus
+from anyvideo.types.states import AttemptState, JobStatus
 
-R = TypeVar("R")
-MEMORY = "memory:"
-BUSY_SECONDS = 30.0
-SAFE_WAL = (3, 51, 3)
 _COLUMNS = "document, version, cancel_requested"
 
 
 class SQLiteStore:
-    """One writer connection on a thread of its own; every change is one `BEGIN IMMEDIATE` transaction.
-
-    WAL is used only from SQLite 3.51.3 on: older ones can corrupt a WAL database that two connections write.
-    """
+    """See Store. `path` is a file, or "memory:" for a record that goes with the process."""
 
     def __init__(self, path: Path | str) -> None:
-        self._temporary = tempfile.TemporaryDirectory(prefix="anyvideo-") if path == MEMORY else None
-        self._database = ":memory:" if self._temporary else str(path)
-        self._folder = Path(self._temporary.name) if self._temporary else Path(path).resolve().parent
-        self._connection: sqlite3.Connection | None = None
-        self._one = anyio.CapacityLimiter(1)
+        self._database = Database(path)
 
     @property
     def folder(self) -> Path:
-        return self._folder
+        return self._database.folder
 
     async def open(self) -> None:
-        await self._run(self._open)
+        await self._database.open()
 
     async def aclose(self) -> None:
-        if self._connection is not None:
-            await self._run(self._connection.close)
-            self._connection = None
-        if self._temporary is not None:
-            self._temporary.cleanup()
+        await self._database.aclose()
 
-    async def create(self, job: Job) -> Job:
-        def insert() -> Job:
-            with self._transaction() as sql:
+    async def create(self, job: Job, *, idempotency_key: str | None = None) -> Written:
+        def insert() -> Written:
+            with self._database.transaction() as sql:
+                known = _with_key(sql, idempotency_key)
+                if known is not None:
+                    return Written(job=_same_request(known, job))
                 try:
                     sql.execute(
-                        "INSERT INTO jobs (id, version, status, created_at, document) VALUES (?, 1, ?, ?, ?)",
-                        (job.id, job.status, _text(job.created_at), encode(job)),
+                        "INSERT INTO jobs (id, version, status, created_at, document, idempotency_key)"
+                        " VALUES (?, 1, ?, ?, ?, ?)",
+                        (job.id, job.status, _text(job.created_at), encode(job), idempotency_key),
                     )
                 except sqlite3.IntegrityError:
                     raise InvalidRequest(
                         f"there is a job {job.id} already", field="job_id", hint="leave job_id out, or resume it"
                     ) from None
-            return replace(job, version=1)
+                crossed = books.enter(sql, job, moves(None, job), job.created_at)
+            return Written(job=replace(job, version=1), thresholds=tuple(crossed))
 
-        return await self._run(insert)
+        return await self._database.run(insert)
 
     async def load(self, job_id: str) -> Job:
         def select() -> Job:
-            row = self._sql.execute(f"SELECT {_COLUMNS} FROM jobs WHERE id = ?", (job_id,)).fetchone()
+            row = self._database.sql.execute(
+                f"SELECT {_COLUMNS} FROM jobs WHERE id = ?", (job_id,)
+            ).fetchone()
             return _job(row, job_id)
 
-        return await self._run(select)
+        return await self._database.run(select)
 
-    async def list(self, *, statuses: Sequence[JobStatus] | None = None, limit: int = 100) -> list[Job]:
-        def select() -> list[Job]:
-            wanted = list(statuses or JobStatus)
-            marks = ", ".join("?" * len(wanted))
-            rows = self._sql.execute(
-                f"SELECT {_COLUMNS} FROM jobs WHERE status IN ({marks})"
-                " ORDER BY created_at DESC, id DESC LIMIT ?",
-                (*wanted, limit),
-            ).fetchall()
-            return [_job(row, "") for row in rows]
+    async def jobs(self, *, statuses: Sequence[JobStatus] | None = None, limit: int = 100) -> list[Job]:
+        wanted = tuple(statuses or JobStatus)
+        marks = ", ".join("?" * len(wanted))
+        return await self._select(
+            f"SELECT {_COLUMNS} FROM jobs WHERE status IN ({marks}) ORDER BY created_at DESC, id DESC LIMIT ?",
+            (*wanted, limit),
+        )
 
-        return await self._run(select)
+    async def finished_like(self, fingerprint: str) -> list[Job]:
+        return await self._select(
+            f"SELECT {_COLUMNS} FROM jobs WHERE id IN"
+            " (SELECT job_id FROM attempts WHERE fingerprint = ? AND state = ?)"
+            " ORDER BY created_at DESC",
+            (fingerprint, AttemptState.SETTLED),
+        )
 
     async def lease(self, job_id: str, *, owner: str, now: datetime, seconds: float) -> Lease | None:
         until = now + timedelta(seconds=seconds)
 
         def take() -> Lease | None:
-            with self._transaction() as sql:
+            with self._database.transaction() as sql:
                 row = sql.execute(
                     "UPDATE jobs SET epoch = epoch + (CASE WHEN lease_owner = ? THEN 0 ELSE 1 END),"
                     " lease_owner = ?, lease_until = ? WHERE id = ?"
@@ -107,53 +102,91 @@ class SQLiteStore:
                 ).fetchone()
             return Lease(job_id=job_id, owner=owner, epoch=row[0], until=until) if row else None
 
-        return await self._run(take)
+        return await self._database.run(take)
 
     async def release(self, lease: Lease) -> None:
         def give_back() -> None:
-            with self._transaction() as sql:
+            with self._database.transaction() as sql:
                 sql.execute(
                     "UPDATE jobs SET lease_owner = NULL, lease_until = NULL WHERE id = ? AND epoch = ?",
                     (lease.job_id, lease.epoch),
                 )
 
-        await self._run(give_back)
+        await self._database.run(give_back)
 
-    async def write(self, lease: Lease, job: Job) -> Job:
-        def update() -> Job:
-            with self._transaction() as sql:
-                row = sql.execute(
-                    "UPDATE jobs SET document = ?, status = ?, version = version + 1"
-                    " WHERE id = ? AND epoch = ? AND version = ? AND lease_owner = ?"
-                    " RETURNING version, cancel_requested",
-                    (encode(job), job.status, job.id, lease.epoch, job.version, lease.owner),
-                ).fetchone()
-            if row is None:
-                raise StaleWrite(f"another process drives job {job.id} now", hint="watch it with: anyvideo jobs")
-            return replace(job, version=row[0], cancel_requested=bool(row[1]))
+    async def write(self, lease: Lease, before: Job, after: Job, *, now: datetime) -> Written:
+        def update() -> Written:
+            with self._database.transaction() as sql:
+                return _written(sql, lease, before, after, now)
 
-        return await self._run(update)
+        return await self._database.run(update)
+
+    async def adopt(self, lease: Lease, before: Job, after: Job, *, now: datetime) -> Written | None:
+        claim = after.attempts[-1]
+        assert claim.account is not None and claim.ref is not None, "an adopted job has a handle"
+        account, provider_job_id = claim.account, claim.ref.job_id
+
+        def update() -> Written | None:
+            with self._database.transaction() as sql:
+                if books.owned(sql, account, provider_job_id, claim.id):
+                    return None
+                return _written(sql, lease, before, after, now)
+
+        return await self._database.run(update)
+
+    async def owned(self, account: Account, provider_job_ids: Sequence[str]) -> set[str]:
+        def select() -> set[str]:
+            sql = self._database.sql
+            return {found for found in provider_job_ids if books.owned(sql, account, found, "")}
+
+        return await self._database.run(select)
+
+    async def sending_like(self, fingerprint: str, attempt_id: str) -> bool:
+        def select() -> bool:
+            row = self._database.sql.execute(
+                "SELECT 1 FROM attempts WHERE fingerprint = ? AND state = ? AND id <> ?",
+                (fingerprint, AttemptState.SENDING, attempt_id),
+            ).fetchone()
+            return row is not None
+
+        return await self._database.run(select)
 
     async def request_cancel(self, job_id: str) -> Job:
         def flag() -> Job:
-            with self._transaction() as sql:
+            with self._database.transaction() as sql:
                 row = sql.execute(
                     f"UPDATE jobs SET cancel_requested = 1 WHERE id = ? RETURNING {_COLUMNS}", (job_id,)
                 ).fetchone()
             return _job(row, job_id)
 
-        return await self._run(flag)
+        return await self._database.run(flag)
+
+    async def lines(self) -> list[Line]:
+        def select() -> list[Line]:
+            rows = self._database.sql.execute(
+                "SELECT job_id, id, provider, model, day, state, hold_micros, cost_micros, basis"
+                " FROM attempts ORDER BY day, id"
+            ).fetchall()
+            return [_line(row) for row in rows]
+
+        return await self._database.run(select)
+
+    async def used(self, budgets: Sequence[Budget], now: datetime) -> list[Used]:
+        def select() -> list[Used]:
+            return [_used(self._database.sql, budget, now) for budget in budgets]
+
+        return await self._database.run(select)
 
     async def keep_input(self, image: Image) -> Image:
         if image.url is not None:
             return image
-        return await self._run(lambda: _kept(image, self._folder / "inputs"))
+        return await self._database.run(lambda: _kept(image, self.folder / "inputs"))
 
     async def remember_unavailable(
         self, account: Account, model: str, *, until: datetime, reason: str
     ) -> None:
         def upsert() -> None:
-            with self._transaction() as sql:
+            with self._database.transaction() as sql:
                 sql.execute(
                     "INSERT INTO unavailable VALUES (?, ?, ?, ?, ?, ?)"
                     " ON CONFLICT (provider, origin, key_hash, model)"
@@ -161,85 +194,63 @@ class SQLiteStore:
                     (account.provider, account.origin, account.key_hash, model, _text(until), reason),
                 )
 
-        await self._run(upsert)
+        await self._database.run(upsert)
 
     async def unavailable(self, now: datetime) -> dict[tuple[Account, str], str]:
         def select() -> dict[tuple[Account, str], str]:
-            rows = self._sql.execute(
-                "SELECT provider, origin, key_hash, model, reason FROM unavailable WHERE until > ?", (_text(now),)
+            rows = self._database.sql.execute(
+                "SELECT provider, origin, key_hash, model, reason FROM unavailable WHERE until > ?",
+                (_text(now),),
             ).fetchall()
             return {(Account(provider=p, origin=o, key_hash=k), model): why for p, o, k, model, why in rows}
 
-        return await self._run(select)
+        return await self._database.run(select)
 
     async def forget_unavailable(self, model: str | None = None) -> int:
         def delete() -> int:
-            with self._transaction() as sql:
+            with self._database.transaction() as sql:
                 return sql.execute(
                     "DELETE FROM unavailable WHERE ? IS NULL OR model = ?", (model, model)
                 ).rowcount
 
-        return await self._run(delete)
+        return await self._database.run(delete)
 
-    async def _run(self, work: Callable[[], R]) -> R:
-        return await anyio.to_thread.run_sync(work, limiter=self._one)
+    async def _select(self, query: str, values: tuple[Any, ...]) -> list[Job]:
+        def select() -> list[Job]:
+            return [_job(row, "") for row in self._database.sql.execute(query, values).fetchall()]
 
-    @property
-    def _sql(self) -> sqlite3.Connection:
-        if self._connection is None:
-            raise StoreError("the store is not open")
-        return self._connection
+        return await self._database.run(select)
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        sql = self._sql
-        try:
-            sql.execute("BEGIN IMMEDIATE")
-            try:
-                yield sql
-            except BaseException:
-                sql.execute("ROLLBACK")
-                raise
-            sql.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            raise StoreError(f"the store {self._database} cannot be written: {error}") from error
 
-    def _open(self) -> None:
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._connection = sqlite3.connect(
-                self._database, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            self._set_durability(self._connection)
-            self._migrate()
-        except (OSError, sqlite3.Error) as error:
-            raise StoreError(
-                f"the store {self._database} cannot be opened: {error}",
-                field="store",
-                hint='set ANYVIDEO_STORE to a writable file, or to "memory:" to keep nothing',
-            ) from error
+def _written(sql: sqlite3.Connection, lease: Lease, before: Job, after: Job, now: datetime) -> Written:
+    row = sql.execute(
+        "UPDATE jobs SET document = ?, status = ?, version = version + 1"
+        " WHERE id = ? AND epoch = ? AND version = ? AND lease_owner = ? RETURNING version, cancel_requested",
+        (encode(after), after.status, after.id, lease.epoch, before.version, lease.owner),
+    ).fetchone()
+    if row is None:
+        raise StaleWrite(f"another process drives job {after.id} now", hint="watch it with: anyvideo jobs")
+    crossed = books.enter(sql, after, moves(before, after), now)
+    return Written(
+        job=replace(after, version=row[0], cancel_requested=bool(row[1])), thresholds=tuple(crossed)
+    )
 
-    def _set_durability(self, sql: sqlite3.Connection) -> None:
-        if sqlite3.sqlite_version_info >= SAFE_WAL:
-            sql.execute("PRAGMA journal_mode = WAL")
-            sql.execute("PRAGMA synchronous = FULL")
-        else:
-            sql.execute("PRAGMA journal_mode = TRUNCATE")
-            sql.execute("PRAGMA synchronous = EXTRA")
 
-    def _migrate(self) -> None:
-        with self._transaction() as sql:
-            found: int = sql.execute("PRAGMA user_version").fetchone()[0]
-            if found > len(MIGRATIONS):
-                raise StoreError(
-                    f"the store {self._database} has schema {found}, this version knows {len(MIGRATIONS)}",
-                    field="store",
-                    hint="upgrade anyvideo, or set ANYVIDEO_STORE to another file",
-                )
-            for steps in MIGRATIONS[found:]:
-                for step in steps:
-                    sql.execute(step)
-            sql.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+def _with_key(sql: sqlite3.Connection, key: str | None) -> Job | None:
+    if key is None:
+        return None
+    row = sql.execute(f"SELECT {_COLUMNS} FROM jobs WHERE idempotency_key = ?", (key,)).fetchone()
+    return None if row is None else _job(row, "")
+
+
+def _same_request(known: Job, asked: Job) -> Job:
+    if job_fingerprint(known) != job_fingerprint(asked):
+        raise IdempotencyConflict(
+            f"this idempotency_key belongs to job {known.id}, which asked for something else",
+            field="idempotency_key",
+            hint="use a new key for a new request",
+        )
+    return known
 
 
 def _text(moment: datetime) -> str:
@@ -250,6 +261,29 @@ def _job(row: Any, job_id: str) -> Job:
     if row is None:
         raise JobNotFound(f"there is no job {job_id}", field="job_id", hint="list them with: anyvideo jobs")
     return decode(row[0], version=row[1], cancel_requested=bool(row[2]))
+
+
+def _line(row: Any) -> Line:
+    job_id, attempt_id, provider, model, day, state, hold, cost, basis = row
+    return Line(
+        job_id=job_id,
+        attempt_id=attempt_id,
+        provider=provider,
+        model=model,
+        day=day,
+        state=AttemptState(state),
+        hold_micros=hold,
+        cost_micros=cost,
+        basis=None if basis is None else CostBasis(basis),
+    )
+
+
+def _used(sql: sqlite3.Connection, budget: Budget, now: datetime) -> Used:
+    row = sql.execute(
+        "SELECT held_micros, spent_micros FROM budgets WHERE id = ?", (budget.key(now),)
+    ).fetchone()
+    held, spent = row or (0, 0)
+    return Used(budget=budget, held_micros=held, spent_micros=spent)
 
 
 def _kept(image: Image, folder: Path) -> Image:

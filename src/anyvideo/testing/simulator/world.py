@@ -91,7 +91,7 @@ class World:
         )
         self.ledger.write(job, vendor.bill)
         self.jobs[job.id] = job
-        if ending.state == "succeeded":
+        if ending.fault is None:
             self._encode_ahead(job)
         return job
 

@@ -1,0 +1,110 @@
+"""What a client knows before it buys: its plugins, their models, what is ready, and plans over them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from anyvideo.jobs.backends import Backends
+from anyvideo.jobs.store.base import Store
+from anyvideo.jobs.wish import Wish
+from anyvideo.plugins import Plugins
+from anyvideo.routing.plan import make_plan
+from anyvideo.settings import Settings
+from anyvideo.types.clock import Clock
+from anyvideo.types.errors import NoModelFits
+from anyvideo.types.plan import Plan
+from anyvideo.types.request import Image
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderInfo:
+    """One installed plugin. `missing` says what to set, `problem` why it cannot be loaded."""
+
+    name: str
+    vendor: str | None = None
+    distribution: str | None
+    version: str | None
+    ready: bool = False
+    missing: str | None = None
+    problem: str | None = None
+    models: int = 0
+
+
+class Planner:
+    """Plans over the installed plugins. Spends nothing."""
+
+    def __init__(
+        self, *, plugins: Plugins, settings: Settings, backends: Backends, store: Store, clock: Clock
+    ) -> None:
+        self._plugins = plugins
+        self._settings = settings
+        self._backends = backends
+        self._store = store
+        self._clock = clock
+
+    async def plan(self, wish: Wish, *, remember: bool) -> Plan:
+        """The plan for a wish; `remember` leaves out models that lately did not work for these accounts."""
+        readiness = {plugin.name: self._settings.missing(plugin) for plugin in self._plugins.all}
+        return make_plan(
+            wish.request,
+            plugins=self._plugins.all,
+            specs=self._backends.specs,
+            route=wish.models or self._settings.route,
+            routes=self._settings.routes,
+            now=self._clock.now(),
+            readiness=readiness,
+            policy=wish.policy or self._settings.policy,
+            strict=wish.strict,
+            allow_unpriced=wish.options.allow_unpriced,
+            shunned=await self._shunned(readiness) if remember else {},
+        )
+
+    def providers(self) -> list[ProviderInfo]:
+        """Every installed plugin, the broken ones among them."""
+        working = [
+            ProviderInfo(
+                name=plugin.name,
+                vendor=plugin.vendor,
+                distribution=self._plugins.distribution(plugin.name),
+                version=self._plugins.version(plugin.name),
+                ready=(missing := self._settings.missing(plugin)) is None,
+                missing=missing,
+                models=len(plugin.catalog.models),
+            )
+            for plugin in self._plugins.all
+        ]
+        broken = [
+            ProviderInfo(
+                name=plugin.name,
+                distribution=plugin.distribution,
+                version=plugin.version,
+                problem=plugin.problem,
+            )
+            for plugin in self._plugins.broken
+        ]
+        return sorted(working + broken, key=lambda info: info.name)
+
+    async def _shunned(self, readiness: Mapping[str, str | None]) -> dict[str, str]:
+        mine = {self._backends.account(name) for name, missing in readiness.items() if missing is None}
+        remembered = await self._store.unavailable(self._clock.now())
+        return {model: reason for (account, model), reason in remembered.items() if account in mine}
+
+
+def with_image(plan: Plan, image: Image | None) -> Plan:
+    """The plan with the kept picture in place of the one in memory."""
+    if image is None:
+        return plan
+    candidates = tuple(
+        replace(candidate, fit=replace(candidate.fit, image=image if candidate.fit.image else None))
+        for candidate in plan.candidates
+    )
+    return replace(plan, candidates=candidates)
+
+
+def nothing_fits(plan: Plan) -> NoModelFits:
+    """The error for a plan without a ready candidate; says all reasons."""
+    unready = [f"{candidate.model}: {candidate.missing}" for candidate in plan.candidates]
+    reasons = [f"{rejection.model}: {rejection.reason}" for rejection in plan.rejections]
+    problem = "no model that fits is ready" if unready else "no model fits"
+    return NoModelFits(f"{problem}: " + "; ".join(unready + reasons), plan=plan, hint="see: anyvideo plan")

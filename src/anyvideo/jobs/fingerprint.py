@@ -1,0 +1,43 @@
+"""When two purchases are the same: same account aside, the same model, inputs and picture."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from anyvideo.types.job import Attempt, Job
+from anyvideo.types.plan import Fit
+from anyvideo.types.request import Image, VideoRequest
+
+
+def fingerprint(attempt: Attempt) -> str:
+    """The digest of what an attempt asks for."""
+    return fit_fingerprint(attempt.fit)
+
+
+def fit_fingerprint(fit: Fit) -> str:
+    """The digest of a fitted request: model, everything that is sent, and the picture."""
+    return _digest([fit.model, dict(fit.inputs), _picture(fit.image)])
+
+
+def request_fingerprint(request: VideoRequest, models: tuple[str, ...]) -> str:
+    """The digest of what a caller asked for."""
+    fields = {
+        name: getattr(request, name)
+        for name in VideoRequest.__dataclass_fields__
+        if name != "image"
+    }
+    return _digest([fields, list(models), _picture(request.image)])
+
+
+def job_fingerprint(job: Job) -> str:
+    """The digest of what a job's caller asked for."""
+    return request_fingerprint(job.request, job.options.models)
+
+
+def _picture(image: Image | None) -> str | None:
+    return None if image is None else image.url or image.sha256
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

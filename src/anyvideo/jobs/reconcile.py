@@ -1,0 +1,127 @@
+"""A submit whose answer was lost: was it taken? Only what a vendor lists can tell; the rest stays held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from anyvideo.catalog.spec import ModelSpec
+from anyvideo.jobs.backends import Backend
+from anyvideo.jobs.fingerprint import fingerprint
+from anyvideo.jobs.observe import ended, moved, observe
+from anyvideo.jobs.schedule import backoff
+from anyvideo.jobs.turn import Turn
+from anyvideo.jobs.verdict import failure_of
+from anyvideo.net.scopes import free_call
+from anyvideo.provider import Finds, Found
+from anyvideo.settings import Windows
+from anyvideo.types.events import EventKind
+from anyvideo.types.job import Attempt, Failure
+from anyvideo.types.states import AttemptState
+
+S = AttemptState
+
+
+def can_tell(backend: Backend) -> bool:
+    """Whether this vendor lets a lost submit be found again."""
+    return backend.plugin.recovery.kind in ("listing", "tag") and isinstance(backend.provider, Finds)
+
+
+async def reconcile(turn: Turn, backend: Backend, spec: ModelSpec, windows: Windows) -> datetime | None:
+    """Look once. Adopt the job that is ours, or release the hold when it provably does not exist.
+
+    Returns when to look again; None: decided, or nothing can be found out.
+    """
+    attempt, now = turn.attempt, turn.clock.now()
+    provider = backend.provider
+    if attempt.sent_at is None or not can_tell(backend) or not isinstance(provider, Finds):
+        return None
+    if attempt.due_at is not None and now < attempt.due_at:
+        return attempt.due_at
+    if await turn.store.sending_like(fingerprint(attempt), attempt.id):
+        return await _look_again(turn, now + timedelta(seconds=windows.look))
+    since = attempt.sent_at - timedelta(seconds=windows.skew)
+    try:
+        async with free_call():
+            found = await provider.find(since)
+    except Exception as error:
+        failure = failure_of(error, explain=backend.provider.explain, stage="poll")
+        turn.say(EventKind.TROUBLE, failure=failure, message=failure.message)
+        return await _look_again(turn, now + timedelta(seconds=max(1.0, backoff(attempt.trouble + 1))))
+    if await _adopt_one(turn, matches(attempt, spec, found, windows), spec):
+        return None
+    known_by = attempt.sent_at + timedelta(seconds=windows.quiet + backend.plugin.recovery.list_lag)
+    if now < known_by:
+        return await _look_again(turn, min(now + timedelta(seconds=windows.look), known_by))
+    await release(turn, turn.attempt)
+    return None
+
+
+def matches(attempt: Attempt, spec: ModelSpec, found: Sequence[Found], windows: Windows) -> list[Found]:
+    """The listed jobs that may be this attempt's, oldest first. A tag decides where the list echoes one."""
+    tagged = [job for job in found if job.tag is not None and job.tag == attempt.tag]
+    if tagged or attempt.sent_at is None:
+        return tagged
+    skew = timedelta(seconds=windows.skew)
+    first, last = attempt.sent_at - skew, attempt.sent_at + timedelta(seconds=windows.quiet) + skew
+    like = [
+        job
+        for job in found
+        if job.tag is None and first <= job.created_at <= last and _same_order(attempt, spec, job)
+    ]
+    return sorted(like, key=lambda job: job.created_at)
+
+
+def _same_order(attempt: Attempt, spec: ModelSpec, job: Found) -> bool:
+    """Same model, same inputs. Pictures are left out: vendors echo them as addresses of their own."""
+    pictures = {spec.inputs[word].partition(".")[0] for word in ("image",) if word in spec.inputs}
+    return job.ref.model in (spec.slug, spec.name) and _plain(job.inputs, pictures) == _plain(
+        attempt.fit.inputs, pictures
+    )
+
+
+def _plain(inputs: Mapping[str, object], pictures: set[str]) -> dict[str, object]:
+    return {name: value for name, value in inputs.items() if value is not None and name not in pictures}
+
+
+async def _adopt_one(turn: Turn, candidates: Sequence[Found], spec: ModelSpec) -> bool:
+    """Claim the first match that no attempt owns: equal candidates are shared out one to one."""
+    account = turn.attempt.account
+    if account is None or not candidates:
+        return False
+    taken = await turn.store.owned(account, [job.ref.job_id for job in candidates])
+    for job in candidates:
+        if job.ref.job_id not in taken and await adopt(turn, job, spec):
+            return True
+    return False
+
+
+async def adopt(turn: Turn, job: Found, spec: ModelSpec) -> bool:
+    """Make a vendor's job this attempt's own. False when another attempt has it."""
+    now = turn.clock.now()
+    claimed = replace(turn.attempt, ref=job.ref, accepted_at=now, failure=None, trouble=0, due_at=None)
+    accepted = moved(claimed, S.ACCEPTED, now, write="W3")
+    if not await turn.adopt(observe(accepted, job.update, spec, now)):
+        return False
+    turn.say(EventKind.ATTEMPT_ACCEPTED, message="found again at the vendor")
+    return True
+
+
+async def release(turn: Turn, unknown: Attempt) -> None:
+    """It was never taken: the hold is released and the next candidate may follow."""
+    before = unknown.failure
+    proven = Failure(
+        kind="NotAccepted",
+        message=f"never taken: {before.message if before else 'the answer was lost'}",
+        stage="submit",
+        charged="no",
+    )
+    attempt = ended(unknown, S.REJECTED, proven, None, turn.clock.now())
+    await turn.save(attempt)
+    turn.say(EventKind.ATTEMPT_ENDED, failure=proven, cost=attempt.cost)
+
+
+async def _look_again(turn: Turn, due: datetime) -> datetime:
+    await turn.save(replace(turn.attempt, due_at=due))
+    return due

@@ -1,0 +1,55 @@
+"""W1: a wish and its plan become a recorded job, its first attempt's money held; or an earlier job answers it."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from anyvideo.jobs.choose import Shelf, check_cap, choose
+from anyvideo.jobs.fingerprint import fit_fingerprint
+from anyvideo.jobs.points import point
+from anyvideo.jobs.store.base import Store, Written
+from anyvideo.jobs.wish import Wish
+from anyvideo.types.errors import BudgetExceeded
+from anyvideo.types.job import Job, JobOptions
+from anyvideo.types.plan import Plan
+
+
+async def record(
+    wish: Wish, plan: Plan, options: JobOptions, *, store: Store, shelf: Shelf, now: datetime
+) -> Written:
+    """The recorded job. Raises BudgetExceeded when no ready candidate fits the cap and the budgets."""
+    check_cap(plan, options.max_cost_micros)
+    job = Job(
+        id=wish.job_id or f"job_{secrets.token_hex(10)}",
+        request=wish.request,
+        plan=plan,
+        options=options,
+        created_at=now,
+        deadline=None if wish.timeout is None else now + timedelta(seconds=wish.timeout),
+        metadata=dict(wish.metadata),
+    )
+    skipped: set[str] = set()
+    over: BudgetExceeded | None = None
+    while (first := choose(job, shelf, now, skipped=skipped).attempt) is not None:
+        try:
+            point("W1.before")
+            written = await store.create(
+                replace(job, attempts=(first,)), idempotency_key=wish.idempotency_key
+            )
+            point("W1.after")
+            return written
+        except BudgetExceeded as error:
+            over = over or error
+            skipped.add(first.model)
+    assert over is not None, "a plan with a ready candidate within the cap has a first attempt"
+    raise over
+
+
+async def finished_before(plan: Plan, store: Store) -> Job | None:
+    """A job that delivered exactly what the first ready candidate would make, while its file is there."""
+    for job in await store.finished_like(fit_fingerprint(plan.ready[0].fit)):
+        if job.artifact is not None and job.artifact.path.exists():
+            return job
+    return None

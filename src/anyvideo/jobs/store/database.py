@@ -1,0 +1,133 @@
+"""One SQLite connection on a thread of its own: durable, migrated, and refused where it would not be safe."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+
+from anyvideo.jobs.store.schema import MIGRATIONS
+from anyvideo.types.errors import StoreError
+
+R = TypeVar("R")
+MEMORY = "memory:"
+BUSY_SECONDS = 30.0
+SAFE_WAL = (3, 51, 3)
+NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ceph"})
+_HINT = 'set ANYVIDEO_STORE to a writable file on this machine, or to "memory:" to keep nothing'
+
+
+class Database:
+    """Every change is one `BEGIN IMMEDIATE` transaction.
+
+    WAL is used only from SQLite 3.51.3 on: older ones can corrupt a WAL database that two connections write
+    (sqlite.org/wal.html#walresetbug).
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self._temporary = tempfile.TemporaryDirectory(prefix="anyvideo-") if str(path) == MEMORY else None
+        self.name = ":memory:" if self._temporary else str(path)
+        self.folder = Path(self._temporary.name) if self._temporary else Path(path).absolute().parent
+        self._connection: sqlite3.Connection | None = None
+        self._one = anyio.CapacityLimiter(1)
+
+    async def open(self) -> None:
+        """Raises StoreError."""
+        await self.run(self._open)
+
+    async def aclose(self) -> None:
+        """Close the connection; a memory store's files go with it."""
+        if self._connection is not None:
+            await self.run(self._connection.close)
+            self._connection = None
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+    async def run(self, work: Callable[[], R]) -> R:
+        """Do it on the thread, one at a time."""
+        return await anyio.to_thread.run_sync(work, limiter=self._one)
+
+    @property
+    def sql(self) -> sqlite3.Connection:
+        """The open connection."""
+        if self._connection is None:
+            raise StoreError("the store is not open")
+        return self._connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Commit on leaving, roll back on any error."""
+        sql = self.sql
+        try:
+            sql.execute("BEGIN IMMEDIATE")
+            try:
+                yield sql
+            except BaseException:
+                sql.execute("ROLLBACK")
+                raise
+            sql.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            raise StoreError(f"the store {self.name} cannot be written: {error}", hint=_HINT) from error
+
+    def _open(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            kind = file_system(self.folder)
+            if kind in NETWORK_FILE_SYSTEMS:
+                raise StoreError(
+                    f"the store {self.name} lies on a network file system ({kind}), whose locks cannot be trusted",
+                    field="store",
+                    hint=_HINT,
+                )
+            self._connection = sqlite3.connect(
+                self.name, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            self._set_durability(self._connection)
+            self._migrate()
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(
+                f"the store {self.name} cannot be opened: {error}", field="store", hint=_HINT
+            ) from error
+
+    def _set_durability(self, sql: sqlite3.Connection) -> None:
+        if sqlite3.sqlite_version_info >= SAFE_WAL:
+            sql.execute("PRAGMA journal_mode = WAL")
+            sql.execute("PRAGMA synchronous = FULL")
+        else:
+            sql.execute("PRAGMA journal_mode = TRUNCATE")
+            sql.execute("PRAGMA synchronous = EXTRA")
+
+    def _migrate(self) -> None:
+        with self.transaction() as sql:
+            found: int = sql.execute("PRAGMA user_version").fetchone()[0]
+            if found > len(MIGRATIONS):
+                raise StoreError(
+                    f"the store {self.name} has schema {found}, this version knows {len(MIGRATIONS)}",
+                    field="store",
+                    hint="upgrade anyvideo, or set ANYVIDEO_STORE to another file",
+                )
+            for steps in MIGRATIONS[found:]:
+                for step in steps:
+                    sql.execute(step)
+            sql.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def file_system(folder: Path, mounts: Path = Path("/proc/mounts")) -> str | None:
+    """The kind of file system that a folder lies on, as Linux names it; None elsewhere."""
+    if not sys.platform.startswith("linux") or not mounts.exists():
+        return None
+    real = folder.resolve()
+    best, kind = -1, None
+    for line in mounts.read_text(errors="replace").splitlines():
+        _, point, found, *_ = line.split()
+        place = Path(point.replace("\\040", " "))
+        if (real == place or place in real.parents) and len(place.parts) > best:
+            best, kind = len(place.parts), found
+    return kind

@@ -1,0 +1,85 @@
+"""What the suite orders: by default the shortest and smallest clip that each model makes."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from anyvideo.catalog.shape import lines
+from anyvideo.catalog.spec import Length, ModelSpec, ModelStatus
+from anyvideo.provider import MediaRules, ProviderPlugin
+from anyvideo.routing.fit import fit
+from anyvideo.testing.conformance.rules import broken
+from anyvideo.types.plan import Fit, Rejection
+from anyvideo.types.request import Image, Task, VideoRequest
+
+PICTURE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAABAAAAAJCAIAAAC0SDtlAAAAF0lEQVR42mM8ISfHQApgYiARjGqgiQYAz88BFgP2MeAAAAAASUVORK5CYII="
+)
+"""A PNG of 16 by 9 pixels."""
+
+REQUESTABLE = (Task.TEXT_TO_VIDEO, Task.IMAGE_TO_VIDEO)
+"""The tasks that a request can ask for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Samples:
+    """What an author may tell the suite about the vendor.
+
+    `picture_url` is used where the vendor takes pictures by address only. `unpriced` names the models (without
+    the provider) whose price the vendor does not publish. `kinds` says as what a simulated fault is to be
+    understood, over the suite's own table: {"model_down": "BadRequest"}.
+    """
+
+    prompt: str = "a red kite over a green hill"
+    picture: bytes = field(default=PICTURE, repr=False)
+    picture_url: str = "https://pictures.example/first-frame.png"
+    unpriced: frozenset[str] = frozenset()
+    kinds: Mapping[str, str] = field(default_factory=dict)
+
+    def image(self, media: MediaRules) -> Image:
+        """The picture in the form that the vendor takes."""
+        if media.data_uri_bytes is None and media.upload_bytes is None:
+            return Image(url=self.picture_url)
+        return Image(data=self.picture, content_type="image/png", size=len(self.picture))
+
+    def request(self, spec: ModelSpec, task: Task, media: MediaRules) -> VideoRequest:
+        """The smallest wish for a task."""
+        sizes = [size for size in spec.shape.sizes if not size.tasks or task in size.tasks]
+        return VideoRequest(
+            prompt=self.prompt if "prompt" in spec.inputs else None,
+            image=self.image(media) if task is Task.IMAGE_TO_VIDEO else None,
+            duration=_shortest(spec.length),
+            resolution=min((size.resolution for size in sizes), key=lines, default=None),
+        )
+
+    def fits(self, plugin: ProviderPlugin) -> Iterator[tuple[ModelSpec, Fit]]:
+        """Every model that is not retired with every task it has. Breaks the rule `catalog` where one fits not."""
+        for spec in plugin.catalog.models:
+            if spec.status is ModelStatus.RETIRED:
+                continue
+            for task in spec.tasks:
+                if task in REQUESTABLE:
+                    yield spec, self._fit(spec, task, plugin.media)
+
+    def _fit(self, spec: ModelSpec, task: Task, media: MediaRules) -> Fit:
+        request = self.request(spec, task, media)
+        fitted = fit(request, spec, today=spec.checked, media=media)
+        if isinstance(fitted, Rejection):
+            broken(
+                "catalog",
+                expected=f"{spec.id} takes its own shortest and smallest clip for {task}",
+                got=f"it is turned down: {fitted.reason}",
+            )
+        return fitted
+
+
+def _shortest(length: Length) -> float:
+    if length.seconds:
+        return min(length.seconds)
+    if length.minimum is not None:
+        return length.minimum
+    if length.frames and length.rate is not None:
+        return min(length.frames.values()) / length.rate.default
+    return length.default

@@ -1,0 +1,152 @@
+"""Watching what a provider does beside translating: sleeping, blocking, reading the environment, leaving things open."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import socket
+import sys
+import threading
+import weakref
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Final
+
+_WORKERS: Final = ("asyncio_", "AnyIO worker", "ThreadPoolExecutor")
+_PLUMBING: Final = frozenset({"_pyio", "codecs", "genericpath", "io", "os", "pathlib", "shutil", "tempfile"})
+_MAPPING: Final = frozenset({"_collections_abc", "collections", "os"})
+_DEEP: Final = 40
+
+
+class Watch:
+    """What was seen while it was on. `packages` are the plugin's own top-level packages.
+
+    `sleeps`, `blocks` and `reads` are sentences; `sockets` those that were opened in the watching thread.
+    """
+
+    def __init__(self, packages: frozenset[str]) -> None:
+        self.packages = packages
+        self.sleeps: list[str] = []
+        self.blocks: list[str] = []
+        self.reads: list[str] = []
+        self._sockets: list[weakref.ref[socket.socket]] = []
+        self._thread = threading.get_ident()
+
+    @property
+    def open_sockets(self) -> int:
+        """How many of the sockets that were opened are still open."""
+        made = [one for ref in self._sockets if (one := ref()) is not None]
+        return sum(one.fileno() != -1 for one in made)
+
+    @contextmanager
+    def on(self) -> Iterator[Watch]:
+        """Watch this thread, and worker threads for sleeping."""
+        watching = _watching()
+        environ = os.environ
+        watching.append(self)
+        os.environ = _Environment(environ, self)  # type: ignore[assignment] # noqa: B003
+        try:
+            yield self
+        finally:
+            os.environ = environ  # noqa: B003
+            watching.remove(self)
+
+    def own_caller(self, frame: FrameType | None, *, through: frozenset[str] | None = None) -> str | None:
+        """Where the plugin's own code stands among the callers; `through` bounds what lies between."""
+        for _ in range(_DEEP):
+            if frame is None:
+                return None
+            module = str(frame.f_globals.get("__name__", ""))
+            if module.partition(".")[0] in self.packages:
+                return f"{module}:{frame.f_lineno}, in {frame.f_code.co_name}"
+            if through is not None and module.partition(".")[0] not in through:
+                return None
+            frame = frame.f_back
+        return None
+
+    def saw(self, event: str, args: tuple[Any, ...]) -> None:
+        """One audit event."""
+        here = threading.get_ident() == self._thread
+        if event == "time.sleep":
+            if here or threading.current_thread().name.startswith(_WORKERS):
+                self.sleeps.append(f"time.sleep({args[0]})")
+        elif not here:
+            return
+        elif event == "socket.__new__":
+            self._sockets.append(weakref.ref(args[0]))
+        elif event == "socket.connect":
+            if args[0].gettimeout() != 0:
+                self.blocks.append("a socket that blocks was connected")
+        elif event == "socket.getaddrinfo":
+            self.blocks.append("a name was looked up on the event loop")
+        elif event in ("open", "subprocess.Popen", "sqlite3.connect"):
+            where = self.own_caller(sys._getframe(2), through=_PLUMBING | {"subprocess", "sqlite3"})
+            if where is not None:
+                self.blocks.append(f"{event} at {where}")
+
+
+class _Environment(MutableMapping[str, str]):
+    """The environment, telling when the plugin's own code looks into it."""
+
+    def __init__(self, real: MutableMapping[str, str], watch: Watch) -> None:
+        self._real = real
+        self._watch = watch
+
+    def _note(self, what: str) -> None:
+        where = self._watch.own_caller(sys._getframe(2), through=_MAPPING)
+        if where is not None:
+            self._watch.reads.append(f"{what} at {where}")
+
+    def __getitem__(self, name: str) -> str:
+        self._note(name)
+        return self._real[name]
+
+    def __setitem__(self, name: str, value: str) -> None:
+        self._real[name] = value
+
+    def __delitem__(self, name: str) -> None:
+        del self._real[name]
+
+    def __iter__(self) -> Iterator[str]:
+        self._note("all of it")
+        return iter(self._real)
+
+    def __len__(self) -> int:
+        return len(self._real)
+
+    def __contains__(self, name: object) -> bool:
+        self._note(str(name))
+        return name in self._real
+
+    def copy(self) -> dict[str, str]:
+        """What os.environ has beside a mapping's methods."""
+        return dict(self._real)
+
+
+class WatchedLoop(asyncio.SelectorEventLoop):
+    """A loop that notes who sleeps on it while a watch is on."""
+
+    def call_at(self, when: float, callback: Any, *args: Any, **options: Any) -> asyncio.TimerHandle:
+        frame: FrameType | None = sys._getframe(1)
+        for _ in range(3):
+            if frame is not None and frame.f_code is asyncio.sleep.__code__:
+                for watch in _watching():
+                    where = watch.own_caller(frame)
+                    watch.sleeps.append("asyncio.sleep" if where is None else f"asyncio.sleep under {where}")
+            frame = frame.f_back if frame is not None else None
+        return super().call_at(when, callback, *args, **options)
+
+
+@functools.cache
+def _watching() -> list[Watch]:
+    """The watches that are on. The audit hook is installed with the first one: Python cannot remove it."""
+    watching: list[Watch] = []
+
+    def hook(event: str, args: tuple[Any, ...]) -> None:
+        for watch in watching:
+            watch.saw(event, args)
+
+    sys.addaudithook(hook)
+    return watching

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from anyvideo.cli.simulate import simulated
+from anyvideo.plugins import Plugins
+from anyvideo.testing.simulator import SimulatorServer
+
+ROOT = Path(__file__).parents[2]
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A code block of a page; `line` is where its first line stands."""
+
+    page: Path
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page.name}:{self.line}"
+
+
+def blocks(language: str) -> list[Block]:
+    """Every block in that language."""
+    return [
+        Block(page=page, line=text.count("\n", 0, found.start()) + 2, text=found[2])
+        for page in PAGES
+        for text in [page.read_text("utf-8")]
+        for found in BLOCK.finditer(text)
+        if found[1] == language
+    ]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    for language in ("python", "console"):
+        name = f"{language}_block"
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, blocks(language), ids=str)
+
+
+@pytest.fixture(scope="session")
+def simulators() -> Iterator[SimulatorServer]:
+    with SimulatorServer(simulated(Plugins.discover().all)) as server:
+        server.set_time(0.2)
+        yield server
+
+
+@pytest.fixture
+def reader(simulators: SimulatorServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in which somebody tries what the page says, with simulated vendors for real ones."""
+    from PIL import Image
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ANYVIDEO_STORE", str(tmp_path / "store.db"))
+    for name, value in simulators.env.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "anyvideo.toml").write_text("[times]\npoll_max = 0.2\n")
+    Image.new("RGB", (1280, 720), "slategrey").save(tmp_path / "lake.png")
+    return tmp_path
