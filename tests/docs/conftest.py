@@ -62,6 +62,6 @@ def reader(simulators: SimulatorServer, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("ANYVIDEO_STORE", str(tmp_path / "store.db"))
     for name, value in simulators.env.items():
         monkeypatch.setenv(name, value)
-    (tmp_path / "anyvideo.toml").write_text("[times]\npoll_max = 0.2\n")
+    (tmp_path / "anyvideo.toml").write_text("[timeouts]\npoll_max = 0.2\n")
     Image.new("RGB", (1280, 720), "slategrey").save(tmp_path / "lake.png")
     return tmp_path

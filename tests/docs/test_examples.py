@@ -71,5 +71,5 @@ def test_the_documents_have_the_documented_keys(reader: Path, bought: Any) -> No
 
 def test_a_job_document_is_a_clips_document_and_the_documented_keys(bought: Any) -> None:
     job = answer("jobs", "show", bought["job_id"])
-    assert job.keys() == bought.keys() | documented("jobs, jobs show, cancel").keys()
+    assert job.keys() == bought.keys() | documented("jobs, jobs show, jobs resolve, cancel").keys()
     assert answer("jobs") == {"jobs": [job]}

@@ -27,13 +27,15 @@ class Case:
     params: Mapping[str, object] = field(default_factory=dict)
     timeout: float = 20.0
     vendors: tuple[str, ...] = tuple(MODELS)
+    also: str | None = None
     note: str = ""
 
     @property
     def name(self) -> str:
-        return f"{self.fault}{'-' if self.note else ''}{self.note}"
+        return "-".join(filter(None, (self.fault, self.also, self.note)))
 
 
+LISTING, UNLISTED = ("luma", "replicate"), ("runway",)
 AT_ONCE = {"retry_after": 0}
 LATE = {"seconds": 0.3}
 CASES = (
@@ -44,13 +46,17 @@ CASES = (
     Case(
         fault="rate_limited", code=DONE, times=1, params={"retry_after": 0}, vendors=("replicate", "runway")
     ),
-    Case(fault="rate_limited", code=HELD, accepted=0, times=1, vendors=("luma",)),
-    Case(fault="error_500_before_accept", code=HELD, accepted=0),
-    Case(fault="disconnect_before_accept", code=HELD, accepted=0),
+    Case(fault="rate_limited", code=HELD, accepted=0, times=1, timeout=1.0, vendors=("luma",)),
+    Case(fault="error_500_before_accept", code=HELD, accepted=0, timeout=1.0),
+    Case(fault="disconnect_before_accept", code=HELD, accepted=0, timeout=1.0),
     Case(fault="slow_accept", code=DONE, params=LATE),
-    Case(fault="error_500_after_accept", code=HELD),
-    Case(fault="disconnect_after_accept", code=HELD),
-    Case(fault="malformed_body", code=HELD),
+    Case(fault="error_500_after_accept", code=DONE, vendors=LISTING, note="and-listed"),
+    Case(fault="error_500_after_accept", code=HELD, vendors=UNLISTED),
+    Case(fault="disconnect_after_accept", code=DONE, vendors=LISTING, note="and-listed"),
+    Case(fault="disconnect_after_accept", code=HELD, vendors=UNLISTED),
+    Case(fault="disconnect_after_accept", also="list_500", code=HELD, timeout=1.0, vendors=LISTING),
+    Case(fault="malformed_body", code=DONE, vendors=LISTING, note="and-listed"),
+    Case(fault="malformed_body", code=HELD, vendors=UNLISTED),
     Case(fault="slow_answer", code=DONE, params=LATE),
     Case(fault="failed", code=FAILED),
     Case(fault="failed", code=FAILED, params={"transient": True}, accepted=2, note="and-worth-a-retry"),
@@ -85,9 +91,11 @@ def test_a_fault_has_its_exit_code_and_charges_no_attempt_twice(
     server: SimulatorServer, run: Run, vendor: str, case: Case
 ) -> None:
     server.fault(vendor, case.fault, times=case.times, **case.params)
+    if case.also is not None:
+        server.fault(vendor, case.also)
     before = len(server.ledger())
     done = run(
-        *("generate", "a red fox crosses a frozen lake", "-m", MODELS[vendor], "--json"),
+        *("generate", f"a red fox meets {case.name}", "-m", MODELS[vendor], "--json"),
         *("--timeout", case.timeout, "--poll-interval", 0.05),
     )
     assert done.code == case.code, done.out + done.err

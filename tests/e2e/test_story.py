@@ -105,6 +105,39 @@ def test_a_job_whose_fate_nobody_knows_is_kept_and_not_sent_again(server: Simula
     assert len(server.ledger()) == before + 1
 
 
+def lost(server: SimulatorServer, run: Run) -> str:
+    """The id of a job that the vendor took and whose answer was lost."""
+    server.fault("runway", "disconnect_after_accept", times=1)
+    return str(run("generate", FOX, "-m", "runway/gen4.5", *FAST, "--json").document["job_id"])
+
+
+def test_the_vendors_own_id_of_a_lost_job_brings_its_clip_home(server: SimulatorServer, run: Run) -> None:
+    before = len(server.ledger())
+    job_id = lost(server, run)
+    (line,) = server.ledger()[before:]
+    resolved = run("jobs", "resolve", job_id, "--provider-job", line.provider_job_id, "--json")
+    assert (resolved.code, resolved.document["attempts"][0]["provider_job_id"]) == (0, line.provider_job_id)
+    assert run("resume", job_id, "-o", "fox.mp4").code == 0
+    assert len(server.ledger()) == before + 1
+
+
+@pytest.mark.parametrize(("said", "amount"), [("--charged", "0.60"), ("--not-charged", "0.00")])
+def test_a_lost_job_can_be_written_off_or_released_by_hand(
+    server: SimulatorServer, run: Run, said: str, amount: str
+) -> None:
+    job_id = lost(server, run)
+    resolved = run("jobs", "resolve", job_id, said, "--json")
+    assert resolved.code == 0
+    assert resolved.document["attempts"][0]["cost"]["amount"] == amount
+    assert run("resume", job_id, "--timeout", "5").code == 4
+
+
+def test_a_decision_must_say_one_thing(server: SimulatorServer, run: Run) -> None:
+    job_id = lost(server, run)
+    assert run("jobs", "resolve", job_id, "--json").code == 2
+    assert run("jobs", "resolve", job_id, "--charged", "--provider-job", "x", "--json").code == 2
+
+
 def test_models_and_providers_are_listed_in_words_and_as_json(run: Run) -> None:
     specs = run("models", "--json").document
     assert {"luma/ray-flash-2", "replicate/stable-video-diffusion"} <= {spec["id"] for spec in specs}

@@ -65,6 +65,7 @@ def test_the_oldest_order_strikes_first(board: FaultBoard) -> None:
         ({"provider": "echo", "fault": "slow_answer", "seconds": -3}, "number"),
         ({"provider": "echo", "fault": "failed", "transient": "yes"}, "transient"),
         ({"provider": "echo", "fault": "rate_limited", "on": "sometimes"}, "create, poll or all"),
+        ({"provider": "echo", "fault": "error_500_after_accept", "status": 201}, "400 to 599"),
     ],
 )
 def test_an_order_that_cannot_be_filled_says_what_could(
@@ -80,7 +81,7 @@ def test_a_rate_limit_may_hide_its_wait(board: FaultBoard) -> None:
 
 
 def test_every_fault_has_one_sentence_and_parameters_of_a_known_kind() -> None:
-    kinds = {"number", "text", "flag", "create, poll or all", "number or null"}
+    kinds = {"number", "text", "flag", "create, poll or all", "number or null", "400 to 599"}
     for name, spec in FAULTS.items():
         assert spec.says.endswith("."), name
         assert set(spec.params.values()) <= kinds, name

@@ -155,6 +155,16 @@ def test_a_slow_accept_comes_after_the_client_has_gone(buyer: Buyer) -> None:
     assert (late.provider, late.state) == (buyer.shop.name, "accepted")
 
 
+def test_an_accepted_job_can_be_answered_with_any_error(buyer: Buyer) -> None:
+    before = len(buyer.server.ledger())
+    answers = []
+    for status in (409, 502, 503):
+        buyer.fault("error_500_after_accept", status=status)
+        answers.append(buyer.buy().status_code)
+    assert answers == [409, 502, 503]
+    assert len(buyer.server.ledger()) == before + 3
+
+
 def test_a_longer_queue_delays_the_start(buyer: Buyer) -> None:
     first = buyer.state(buyer.buy().json()["id"])
     buyer.fault("long_queue", seconds=400)

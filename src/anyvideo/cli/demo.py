@@ -34,7 +34,10 @@ PROMPT: Final = "a red fox crosses a frozen lake at dawn, slow dolly-in"
 FAULTS: Final = {"svd": "model_down", "cogvideox": "failed"}
 """What goes wrong, by family of models."""
 
-SECONDS: Final = 4.0
+STORE: Final = "demo.db"
+"""Made afresh each time: its jobs lie with simulators that are gone."""
+
+SECONDS: Final = 3.0
 """How long a simulated job takes."""
 
 
@@ -52,7 +55,7 @@ class Stage:
         from anyvideo.settings import load_settings
 
         settings = load_settings(environ=self.server.env, folder=empty)
-        return Client(store=self.folder / "store.db", settings=settings, plugins=self.plugins, on_event=watch)
+        return Client(store=self.folder / STORE, settings=settings, plugins=self.plugins, on_event=watch)
 
     def billed(self) -> Decimal:
         """What the simulated vendors have charged so far, in dollars."""
@@ -133,4 +136,6 @@ def _prepared(folder: Path) -> Path:
             hint="choose another with --output",
         ) from error
     Target.of(folder / "fox.mp4")
+    for old in folder.glob(f"{STORE}*"):
+        old.unlink()
     return folder

@@ -59,6 +59,20 @@ def show(ctx: typer.Context, job_id: opt.JobId, as_json: opt.AsJson = False) -> 
     emit(job_document(job)) if as_json else _show(job)
 
 
+@jobs_app.command("resolve")
+def resolve(
+    ctx: typer.Context,
+    job_id: opt.JobId,
+    charged: opt.Charged = None,
+    provider_job: opt.ProviderJob = None,
+    as_json: opt.AsJson = False,
+) -> None:
+    """Decide an unknown outcome by hand."""
+    with session_of(ctx).client() as client:
+        job = client.resolve(job_id, charged=charged, provider_job=provider_job)
+    emit(job_document(job)) if as_json else _show(job)
+
+
 def resume(
     ctx: typer.Context,
     job_id: opt.JobId,

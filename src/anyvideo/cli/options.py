@@ -60,6 +60,12 @@ JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id, as `anyv
 CancelTimeout = Annotated[
     float, typer.Option("--timeout", metavar="SECONDS", help="How long to wait for the vendor's word.")
 ]
+Charged = Annotated[
+    bool | None, typer.Option("--charged/--not-charged", help="What the vendor's own pages say was billed.")
+]
+ProviderJob = Annotated[
+    str | None, typer.Option(metavar="VENDOR_ID", help="The vendor's id of the job, which is then followed.")
+]
 ModelId = Annotated[str | None, typer.Argument(metavar="MODEL", help="A model id; none: all of them.")]
 Port = Annotated[
     int, typer.Option(metavar="N", help="The loopback port; 0 takes a free one.", min=0, max=65535)

@@ -95,7 +95,7 @@ class Client:
             portal, thread = self._portal, self._thread
             self._portal = self._thread = None
         if portal is not None and thread is not None:
-            portal.start_task_soon(portal.stop)
+            portal.start_task_soon(portal.stop, True)
             thread.join()
 
     def _call(self, work: Callable[[], Coroutine[Any, Any, R]]) -> R:

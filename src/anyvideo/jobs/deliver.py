@@ -82,16 +82,11 @@ def _measured(artifact: Artifact) -> dict[str, UsageValue]:
 async def _not_fetched(
     turn: Turn, backend: Backend, spec: ModelSpec, error: DownloadFailed | MediaError
 ) -> datetime | None:
-    failure = _failure(error)
-    if isinstance(error, DownloadFailed) and not error.retryable:
-        lost = ended(turn.attempt, S.EXPIRED, failure, spec, turn.clock.now())
-        await turn.save(replace(lost, cost=delivered_cost(turn.attempt, spec)))
-        turn.say(EventKind.ATTEMPT_ENDED, failure=failure, cost=turn.attempt.cost)
-        return None
+    """It is paid for: tried again, at a fresh address where there is one, until the vendor has removed it."""
     await _refresh(turn, backend, spec)
     if turn.attempt.state is not S.DOWNLOADING:
         return None
-    return await trouble(turn, failure)
+    return await trouble(turn, _failure(error))
 
 
 async def _refresh(turn: Turn, backend: Backend, spec: ModelSpec) -> None:
@@ -106,7 +101,13 @@ async def _refresh(turn: Turn, backend: Backend, spec: ModelSpec) -> None:
         failure = failure_of(error, explain=backend.provider.explain, stage="result")
         turn.say(EventKind.TROUBLE, failure=failure, message=failure.message)
         return
-    await turn.save(observe(turn.attempt, update, spec, turn.clock.now()))
+    if not update.gone:
+        await turn.save(observe(turn.attempt, update, spec, turn.clock.now()))
+        return
+    lost = Failure(kind="ResultGone", message="the vendor has removed the result", stage="result", charged="yes")
+    attempt = ended(turn.attempt, S.EXPIRED, lost, spec, turn.clock.now())
+    await turn.save(replace(attempt, cost=delivered_cost(turn.attempt, spec)))
+    turn.say(EventKind.ATTEMPT_ENDED, failure=lost, cost=turn.attempt.cost)
 
 
 def _failure(error: DownloadFailed | MediaError) -> Failure:

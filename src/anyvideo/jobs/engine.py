@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from anyvideo.jobs.backends import Backend, Backends
 from anyvideo.jobs.choose import choose, may_buy_again
 from anyvideo.jobs.deliver import deliver
 from anyvideo.jobs.follow import follow
+from anyvideo.jobs.owner import is_dead, owner_name
 from anyvideo.jobs.reconcile import reconcile
 from anyvideo.jobs.resolve import decide
 from anyvideo.jobs.store.base import Lease, Store
@@ -28,8 +28,8 @@ from anyvideo.types.job import Attempt, Failure, Job
 from anyvideo.types.states import TERMINAL, AttemptState, JobStatus
 
 S = AttemptState
-LEASE_SECONDS = 90.0
 WATCH_SECONDS = 1.0
+SEND_DEADLINE = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,8 @@ class Engine:
         self._clock = clock
         self._tell = tell
         self._settings = backends.settings
-        self._owner = secrets.token_hex(8)
+        self._lease_seconds = backends.settings.windows.lease
+        self._owner = owner_name()
 
     async def advance(self, job_id: str) -> Advance:
         """Take the lease, do one piece of work, write it, and answer when to come back.
@@ -61,7 +62,7 @@ class Engine:
         Raises ConfigurationError (a key or plugin of the job is missing here), StoreError and JobNotFound.
         """
         now = self._clock.now()
-        lease = await self._store.lease(job_id, owner=self._owner, now=now, seconds=LEASE_SECONDS)
+        lease = await self._lease(job_id)
         job = await self._store.load(job_id)
         if lease is None:
             due = None if job.finished else now + timedelta(seconds=WATCH_SECONDS)
@@ -77,10 +78,24 @@ class Engine:
                 await self._store.release(turn.lease)
         return Advance(job=turn.job, due=due)
 
+    async def _lease(self, job_id: str) -> Lease | None:
+        """Take or renew the lease; what a dead process of this machine held is free at once."""
+        now, owner, seconds = self._clock.now(), self._owner, self._lease_seconds
+        lease = await self._store.lease(job_id, owner=owner, now=now, seconds=seconds)
+        if lease is None and (holder := await self._store.holder(job_id)) is not None and is_dead(holder):
+            await self._store.free(job_id, holder)
+            lease = await self._store.lease(job_id, owner=owner, now=now, seconds=seconds)
+        return lease
+
     def _new_turn(self, lease: Lease, job: Job) -> Turn:
-        bounds = (self._settings.poll_min, self._settings.poll_max)
         return Turn(
-            store=self._store, clock=self._clock, tell=self._tell, lease=lease, job=job, poll_bounds=bounds
+            store=self._store,
+            clock=self._clock,
+            tell=self._tell,
+            lease=lease,
+            job=job,
+            poll_bounds=(self._settings.poll_min, self._settings.poll_max),
+            send_deadline=min(SEND_DEADLINE, timedelta(seconds=self._lease_seconds / 3)),
         )
 
     async def _step(self, turn: Turn) -> datetime | None:
@@ -136,9 +151,7 @@ class Engine:
     @asynccontextmanager
     async def _turn(self, job_id: str) -> AsyncIterator[Turn]:
         """The job under a lease. Raises StaleWrite while another process has it."""
-        lease = await self._store.lease(
-            job_id, owner=self._owner, now=self._clock.now(), seconds=LEASE_SECONDS
-        )
+        lease = await self._lease(job_id)
         job = await self._store.load(job_id)
         if lease is None:
             raise StaleWrite(f"another process drives job {job_id} now", hint="try again in a moment")
@@ -211,9 +224,7 @@ class Engine:
 
     async def _renew(self, turn: Turn) -> None:
         while True:
-            await anyio.sleep(LEASE_SECONDS / 3)
-            lease = await self._store.lease(
-                turn.job.id, owner=self._owner, now=self._clock.now(), seconds=LEASE_SECONDS
-            )
+            await anyio.sleep(self._lease_seconds / 3)
+            lease = await self._lease(turn.job.id)
             if lease is not None:
                 turn.lease = lease

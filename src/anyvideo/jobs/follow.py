@@ -37,7 +37,7 @@ async def follow(turn: Turn, backend: Backend, spec: ModelSpec) -> datetime | No
     if attempt.state in TERMINAL or attempt.state is AttemptState.OUTPUT_READY:
         return None
     if attempt.canceling is not None and not attempt.cancel_sent:
-        return await _cancel(turn, backend, spec, ref)
+        return await _cancel(turn, backend, ref)
     return attempt.due_at
 
 
@@ -74,16 +74,15 @@ async def _observe(turn: Turn, update: Update, spec: ModelSpec) -> None:
         turn.say(EventKind.PROGRESS)
 
 
-async def _cancel(turn: Turn, backend: Backend, spec: ModelSpec, ref: Ref) -> datetime | None:
-    """Unfinished a moment ago: tell the vendor to stop. What it cost is read by the polls that confirm it."""
+async def _cancel(turn: Turn, backend: Backend, ref: Ref) -> datetime | None:
+    """Unfinished a moment ago: tell the vendor to stop. Only the polls that follow confirm it and say its cost."""
     if backend.plugin.cancels == "none":
         turn.say(EventKind.TROUBLE, message="this vendor cannot cancel: the job goes on")
         return turn.attempt.due_at
     try:
         async with free_call():
-            update = await backend.provider.cancel(ref)
+            await backend.provider.cancel(ref)
     except Exception as error:
         return await trouble(turn, failure_of(error, explain=backend.provider.explain, stage="cancel"))
-    await turn.save(replace(turn.attempt, cancel_sent=True))
-    await _observe(turn, update, spec)
-    return None if turn.attempt.state in TERMINAL else turn.clock.now() + timedelta(seconds=1)
+    await turn.save(replace(turn.attempt, cancel_sent=True, due_at=None))
+    return None

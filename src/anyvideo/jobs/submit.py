@@ -28,7 +28,6 @@ from anyvideo.types.request import Image
 from anyvideo.types.states import AttemptState
 
 S = AttemptState
-SEND_DEADLINE = timedelta(seconds=5)
 
 
 async def submit(turn: Turn, backend: Backend, spec: ModelSpec) -> datetime | None:
@@ -93,9 +92,9 @@ async def _not_prepared(turn: Turn, backend: Backend, spec: ModelSpec, error: Ex
 async def _send(turn: Turn, backend: Backend, order: Order) -> datetime | None:
     async def before_send(body_hash: str | None) -> LastCheck:
         now = turn.clock.now()
-        if now >= turn.lease.until - SEND_DEADLINE:
+        if now >= turn.lease.until - turn.send_deadline:
             raise StaleWrite("the lease is about to end: nothing was sent")
-        attempt, too_late = turn.attempt, turn.clock.monotonic() + SEND_DEADLINE.total_seconds()
+        attempt, too_late = turn.attempt, turn.clock.monotonic() + turn.send_deadline.total_seconds()
         sending = replace(attempt, body_hash=body_hash, sent_at=now, sends=attempt.sends + 1, due_at=None)
         await turn.save(moved(sending, S.SENDING, now, write="W2"))
         return lambda: _check_in_time(turn, too_late)

@@ -50,7 +50,10 @@ def _new_writes(job: Job, attempt: Attempt) -> list[str]:
 
 @dataclass(slots=True)
 class Turn:
-    """Holds the lease while one piece of work is done. Every save is one compare-and-set transaction."""
+    """Holds the lease while one piece of work is done. Every save is one compare-and-set transaction.
+
+    `send_deadline` is how long after W2 the first byte may still leave.
+    """
 
     store: Store
     clock: Clock
@@ -58,6 +61,7 @@ class Turn:
     lease: Lease
     job: Job
     poll_bounds: tuple[float, float] = (1.0, 30.0)
+    send_deadline: timedelta = timedelta(seconds=5)
 
     @property
     def attempt(self) -> Attempt:
@@ -78,11 +82,16 @@ class Turn:
 
     async def adopt(self, attempt: Attempt) -> bool:
         """`save`, unless another attempt has the vendor's job that this one claims."""
-        after = self._with(attempt, {})
+        names, after = _new_writes(self.job, attempt), self._with(attempt, {})
+        for name in names:
+            point(f"{name}.before")
         written = await self.store.adopt(self.lease, self.job, after, now=self.clock.now())
-        if written is not None:
-            self._took(written)
-        return written is not None
+        if written is None:
+            return False
+        self._took(written)
+        for name in names:
+            point(f"{name}.after")
+        return True
 
     async def end(self, status: JobStatus, **changes: Any) -> None:
         """Write how the job ended, and tell."""

@@ -116,7 +116,7 @@ def _budget(t: Table) -> Budget:
 
 
 def _windows(t: Table) -> dict[str, float]:
-    windows = {name: t.number(name, least=1) for name in ("quiet", "skew", "look") if t.has(name)}
+    windows = {name: t.number(name, least=1) for name in ("quiet", "skew", "look", "lease") if t.has(name)}
     t.done()
     return windows
 

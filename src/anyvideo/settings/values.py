@@ -29,12 +29,14 @@ DEFAULT_ROUTE = ("svd", "cogvideox", "cheapest", "stand-in")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Windows:
     """Seconds. `quiet` must pass before a lost submit that no list shows counts as never taken; `skew` is how
-    far the vendor's clock may be off; `look` is the time between looks at the list.
+    far the vendor's clock may be off; `look` is the time between looks at the list; `lease` is how long a
+    process that died keeps its job from the others.
     """
 
     quiet: float = 180.0
     skew: float = 60.0
     look: float = 15.0
+    lease: float = 90.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

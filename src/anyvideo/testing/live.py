@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from anyvideo.types.job import Job
 
 MICROS: Final = 1_000_000
+MOST_JOBS: Final = 1000
 
 
 class Purse:
@@ -72,32 +73,35 @@ def _cap(text: str | None) -> Decimal:
 
 
 def cap_spending(client: Any, purse: Purse) -> None:
-    """Make a client's `submit` and `generate` pass a `max_cost` that keeps the run under its cap."""
-    is_async = inspect.iscoroutinefunction(client.generate)
+    """Make a client's purchases pass a `max_cost` that keeps the run under its cap."""
+    if inspect.iscoroutinefunction(client.submit):
+        client.submit = _async_within(client, client.submit, purse)  # its `generate` calls its `submit`
+        return
     for name in ("submit", "generate"):
-        around = _async_within if is_async else _within
-        setattr(client, name, around(client, getattr(client, name), purse))
+        setattr(client, name, _within(client, getattr(client, name), purse))
 
 
 def _within(client: Any, call: Callable[..., Any], purse: Purse) -> Callable[..., Any]:
     def capped(*args: Any, **options: Any) -> Any:
+        purse.count(client, client.jobs(limit=MOST_JOBS))
         amount = purse.lend(options.get("max_cost"))
         try:
             return call(*args, **{**options, "max_cost": amount})
         finally:
             purse.give_back(amount)
-            purse.count(client, client.jobs(limit=1000))
+            purse.count(client, client.jobs(limit=MOST_JOBS))
 
     return capped
 
 
 def _async_within(client: Any, call: Callable[..., Any], purse: Purse) -> Callable[..., Any]:
     async def capped(*args: Any, **options: Any) -> Any:
+        purse.count(client, await client.jobs(limit=MOST_JOBS))
         amount = purse.lend(options.get("max_cost"))
         try:
             return await call(*args, **{**options, "max_cost": amount})
         finally:
             purse.give_back(amount)
-            purse.count(client, await client.jobs(limit=1000))
+            purse.count(client, await client.jobs(limit=MOST_JOBS))
 
     return capped

@@ -47,15 +47,21 @@ def mode_of(item: pytest.Item) -> Mode | None:
 
 
 def cassette_path(item: pytest.Item) -> Path:
-    """Where a test's cassette lies."""
+    """Where a test's cassette lies.
+
+    `provider` comes from the marker or the test's class; without one, the module's name stands in for it in
+    files that have no name of their own.
+    """
     marker = item.get_closest_marker(MARKER)
     assert marker is not None, "asked only of tests with a cassette"
     name = marker.args[0] if marker.args else marker.kwargs.get("name")
-    folder = marker.kwargs.get("provider") or item.path.stem.removeprefix("test_")
+    provider = marker.kwargs.get("provider") or getattr(getattr(item, "cls", None), "provider", None)
+    folder = provider or item.path.stem.removeprefix("test_")
     if name is None:
-        name = f"{folder}/{_UNFIT.sub('-', item.name.removeprefix('test_')).strip('-')}"
-    elif marker.kwargs.get("provider"):
+        name = _UNFIT.sub("-", item.name.removeprefix("test_")).strip("-")
         name = f"{folder}/{name}"
+    elif provider:
+        name = f"{provider}/{name}"
     return cassette_folder(item) / f"{str(name).removesuffix('.yaml')}.yaml"
 
 

@@ -107,7 +107,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     except BaseException as error:
         tape.discarded = True
         if tape.misses:
-            pytest.fail(_missing(tape), pytrace=False)
+            raise pytest.fail.Exception(_missing(tape), pytrace=False) from None
         raise error
     _check(tape)
     return result

@@ -10,6 +10,6 @@ from anyvideo.testing import ProviderConformance
 
 
 class TestEcho(ProviderConformance):
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def plugin(self) -> ProviderPlugin:
         return anyvideo_providers()[0]

@@ -103,6 +103,14 @@ class Store(Protocol):
         """Give the right back."""
         ...
 
+    async def holder(self, job_id: str) -> str | None:
+        """Who has the lease, if anybody."""
+        ...
+
+    async def free(self, job_id: str, holder: str) -> None:
+        """Take the lease from a holder that is known to be dead."""
+        ...
+
     async def write(self, lease: Lease, before: Job, after: Job, *, now: datetime) -> Written:
         """Replace the job if nobody else did since, and move the money of its attempts with it.
 

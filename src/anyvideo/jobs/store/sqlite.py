@@ -114,6 +114,25 @@ class SQLiteStore:
 
         await self._database.run(give_back)
 
+    async def holder(self, job_id: str) -> str | None:
+        def select() -> str | None:
+            row = self._database.sql.execute(
+                "SELECT lease_owner FROM jobs WHERE id = ?", (job_id,)
+            ).fetchone()
+            return row[0] if row else None
+
+        return await self._database.run(select)
+
+    async def free(self, job_id: str, holder: str) -> None:
+        def clear() -> None:
+            with self._database.transaction() as sql:
+                sql.execute(
+                    "UPDATE jobs SET lease_owner = NULL, lease_until = NULL WHERE id = ? AND lease_owner = ?",
+                    (job_id, holder),
+                )
+
+        await self._database.run(clear)
+
     async def write(self, lease: Lease, before: Job, after: Job, *, now: datetime) -> Written:
         def update() -> Written:
             with self._database.transaction() as sql:

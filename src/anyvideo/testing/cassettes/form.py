@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import date
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -99,6 +98,7 @@ class Serializer:
         import yaml
 
         document = yaml.safe_load(text)
+        self._masker.recall(document)
         return {
             "version": 1,
             "interactions": [
@@ -106,11 +106,6 @@ class Serializer:
                 for one in document["interactions"]
             ],
         }
-
-
-def text_of(path: Path) -> str:
-    """A cassette's text as it was written."""
-    return path.read_text(encoding="utf-8")
 
 
 def _readable(half: Mapping[str, Any]) -> dict[str, Any]:

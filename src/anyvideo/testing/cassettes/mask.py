@@ -51,6 +51,15 @@ class Masker:
         self._learn(value, name)
         return self._json(value, name)
 
+    def recall(self, value: Any) -> None:
+        """Take in a cassette that was recorded earlier: what stands in it is no secret any more."""
+        for item in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
+            self.recall(item)
+        if isinstance(value, str):
+            self._public.add(value)
+            if _ADDRESS.fullmatch(value):
+                self._public.update(urlsplit(value).path.split("/"))
+
     def again(self, value: Any) -> Any:
         """A document in which secrets that were found later are masked, too."""
         if isinstance(value, Mapping):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+import base64
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
 
 import httpx
 from pydantic import SecretStr
@@ -19,10 +20,19 @@ from anyvideo.catalog.spec import ModelSpec
 from anyvideo.jobs.verdict import Verdict, judge
 from anyvideo.net.clients import open_context
 from anyvideo.net.scopes import free_call, submit_call
-from anyvideo.net.wire import CallRecord, Timeouts
-from anyvideo.provider import Order, ProviderContext, ProviderPlugin, Ref, Submission, Update, VideoProvider
+from anyvideo.net.wire import BeforeSend, CallRecord, LastCheck, Timeouts
+from anyvideo.provider import (
+    Order,
+    ProviderContext,
+    ProviderPlugin,
+    Ref,
+    Submission,
+    Update,
+    Uploads,
+    VideoProvider,
+)
 from anyvideo.testing.clock import VirtualClock
-from anyvideo.testing.conformance.rules import broken, require, told
+from anyvideo.testing.conformance.rules import RuleBroken, broken, require, told
 from anyvideo.testing.conformance.samples import Samples
 from anyvideo.testing.conformance.watch import Watch, WatchedLoop
 from anyvideo.types.plan import Fit
@@ -124,20 +134,17 @@ class Opened:
         spec, fit = next(self.bench.samples.fits(self.bench.plugin))
         return await self.order(spec, fit)
 
-    async def sell(
-        self, order: Order, *, before_send: Callable[[str], Awaitable[None]] | None = None
-    ) -> Sale:
+    async def sell(self, order: Order, *, before_send: BeforeSend | None = None) -> Sale:
         """Submit in a scope as the engine does. What the provider raises is part of the sale."""
         before, arrived_before = len(self.sent), self.bench.arrived
         hashes: list[str] = []
         early = 0
 
-        async def write_ahead(body_hash: str) -> None:
+        async def write_ahead(body_hash: str) -> LastCheck | None:
             nonlocal early
             early += self.bench.arrived - arrived_before
             hashes.append(body_hash)
-            if before_send is not None:
-                await before_send(body_hash)
+            return None if before_send is None else await before_send(body_hash)
 
         submission: Submission | None = None
         failed: Exception | None = None
@@ -239,7 +246,9 @@ class Bench:
         for charge in self.vendor.ledger():
             if charge.provider_job_id == ref.job_id:
                 return charge
-        broken("handle", expected="Ref.job_id is the id that the vendor bills", got=f"no bill for {ref.job_id!r}")
+        raise RuleBroken(
+            "handle", expected="Ref.job_id is the id that the vendor bills", got=f"no bill for {ref.job_id!r}"
+        )
 
     def billed(self, ref: Ref) -> Decimal | None:
         """What the vendor bills for a job, in dollars."""
@@ -247,13 +256,23 @@ class Bench:
 
     async def picture(self, opened: Opened, fit: Fit) -> str:
         """The address under which an order's picture goes."""
-        from anyvideo.jobs.submit import _address
-        from anyvideo.jobs.backends import Backend
-
-        image = fit.image
+        image, provider = fit.image, opened.provider
         assert image is not None
-        backend = Backend(plugin=self.plugin, provider=opened.provider, context=opened.context)
-        return await opened.free(lambda: _address(image, backend))
+        if image.url is not None:
+            return image.url
+        assert image.data is not None
+        if self.plugin.media.data_uri_bytes is not None:
+            return f"data:{image.content_type};base64,{base64.b64encode(image.data).decode()}"
+        require(
+            isinstance(provider, Uploads),
+            "uploads",
+            expected="media rules with upload_bytes belong to a provider with `upload`",
+            got=f"{type(provider).__name__} has no `upload`",
+        )
+        content, kind = image.data, image.content_type or "image/png"
+        return await opened.free(
+            lambda: cast(Uploads, provider).upload(content, content_type=kind, filename="frame.png")
+        )
 
     @asynccontextmanager
     async def opened(self, *, key: str | None = None, timeouts: Timeouts = TIMEOUTS) -> AsyncIterator[Opened]:

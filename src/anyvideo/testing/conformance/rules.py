@@ -14,8 +14,8 @@ RULES: Final[Mapping[str, str]] = {
     "prices": "A model has dated prices with a source, or the samples name it as unpriced.",
     "costs": "What an attempt cost is reported or computed, and it is what the vendor bills.",
     "simulator": "A plugin ships its vendor's API as a simulator, which bills from its own table.",
-    "translation": "The same order is the same bytes, the same answer is the same update; nothing is changed.",
-    "whole-order": "Everything that was planned is sent under the model's own words, and nothing is invented.",
+    "translation": "The same order is the same bytes, the same answer the same update; nothing is changed.",
+    "whole-order": "Everything that was planned is sent in the model's own words, and nothing is invented.",
     "handle": "The Ref alone finds the job again, from another process too.",
     "statuses": "Every word of the vendor is in the table; one that is not counts as running.",
     "life-cycle": "A job is followed to its end: outputs with addresses, failures with a reason.",
@@ -36,7 +36,7 @@ RULES: Final[Mapping[str, str]] = {
     "no-blocking": "Nothing blocks the event loop: no blocking sockets, files or subprocesses.",
     "no-environment": "A provider takes key and base URL from its context, never from the environment.",
     "closing": "`aclose` leaves no socket, task or file open.",
-    "two-loops": "A plugin can be opened again, in another loop and for another account, without mixing them.",
+    "two-loops": "A plugin can be opened again, in another loop or for another account, without mixing them.",
     "uploads": "A provider that uploads returns an address, and the media rules say how much it takes.",
     "listing": "A provider that lists tells every recent job once, newest first, with its inputs.",
     "describing": "A provider that describes names a model's newest version, or says that there is none.",
@@ -48,9 +48,7 @@ class RuleBroken(AssertionError):
     """A rule that a provider breaks: what was expected, what happened, where the rule stands."""
 
     def __init__(self, rule: str, *, expected: str, got: str) -> None:
-        super().__init__(
-            f"expected: {expected}\n     got: {got}\n    rule: {PAGE}#{rule}: {RULES[rule]}"
-        )
+        super().__init__(f"expected: {expected}\n     got: {got}\n    rule: {PAGE}#{rule}: {RULES[rule]}")
         self.rule = rule
 
 

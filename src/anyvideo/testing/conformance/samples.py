@@ -27,8 +27,8 @@ REQUESTABLE = (Task.TEXT_TO_VIDEO, Task.IMAGE_TO_VIDEO)
 class Samples:
     """What an author may tell the suite about the vendor.
 
-    `picture_url` is used where the vendor takes pictures by address only. `unpriced` names the models (without
-    the provider) whose price the vendor does not publish. `kinds` says as what a simulated fault is to be
+    `picture_url` is used where the vendor takes pictures by address only. `unpriced` names the models
+    (without the provider) whose price nobody publishes. `kinds` says as what a simulated fault is to be
     understood, over the suite's own table: {"model_down": "BadRequest"}.
     """
 
@@ -37,6 +37,10 @@ class Samples:
     picture_url: str = "https://pictures.example/first-frame.png"
     unpriced: frozenset[str] = frozenset()
     kinds: Mapping[str, str] = field(default_factory=dict)
+
+    def kinds_of(self, fault: str, usual: frozenset[str]) -> frozenset[str]:
+        """As what a fault is to be understood."""
+        return frozenset({self.kinds[fault]}) if fault in self.kinds else usual
 
     def image(self, media: MediaRules) -> Image:
         """The picture in the form that the vendor takes."""
@@ -55,7 +59,7 @@ class Samples:
         )
 
     def fits(self, plugin: ProviderPlugin) -> Iterator[tuple[ModelSpec, Fit]]:
-        """Every model that is not retired with every task it has. Breaks the rule `catalog` where one fits not."""
+        """Every model that is not retired, with each of its tasks. Breaks `catalog` where none fits."""
         for spec in plugin.catalog.models:
             if spec.status is ModelStatus.RETIRED:
                 continue

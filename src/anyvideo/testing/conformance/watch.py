@@ -1,4 +1,4 @@
-"""Watching what a provider does beside translating: sleeping, blocking, reading the environment, leaving things open."""
+"""Watching what a provider does beside translating: sleep, block, read the environment, leave things open."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import threading
 import weakref
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
+from contextvars import Context
 from types import FrameType
 from typing import Any, Final
 
@@ -128,7 +129,9 @@ class _Environment(MutableMapping[str, str]):
 class WatchedLoop(asyncio.SelectorEventLoop):
     """A loop that notes who sleeps on it while a watch is on."""
 
-    def call_at(self, when: float, callback: Any, *args: Any, **options: Any) -> asyncio.TimerHandle:
+    def call_at(  # type: ignore[override]
+        self, when: float, callback: Any, *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
         frame: FrameType | None = sys._getframe(1)
         for _ in range(3):
             if frame is not None and frame.f_code is asyncio.sleep.__code__:
@@ -136,7 +139,7 @@ class WatchedLoop(asyncio.SelectorEventLoop):
                     where = watch.own_caller(frame)
                     watch.sleeps.append("asyncio.sleep" if where is None else f"asyncio.sleep under {where}")
             frame = frame.f_back if frame is not None else None
-        return super().call_at(when, callback, *args, **options)
+        return super().call_at(when, callback, *args, context=context)
 
 
 @functools.cache

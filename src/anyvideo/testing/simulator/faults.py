@@ -18,6 +18,7 @@ TEXT: Final = "text"
 FLAG: Final = "flag"
 STAGE: Final = "create, poll or all"
 NUMBER_OR_NULL: Final = "number or null"
+STATUS: Final = "400 to 599"
 
 
 class FaultError(ValueError):
@@ -59,7 +60,9 @@ FAULTS: Final[Mapping[str, FaultSpec]] = {
         params={"seconds": NUMBER},
     ),
     "error_500_after_accept": FaultSpec(
-        stage="answer", says="500, although the job was accepted and is billed."
+        stage="answer",
+        says="500, or another `status`, although the job was accepted and is billed.",
+        params={"status": STATUS},
     ),
     "disconnect_after_accept": FaultSpec(
         stage="answer",
@@ -144,6 +147,10 @@ class Fault:
     def seconds(self, default: float = 1.0) -> float:
         value = self.params.get("seconds", default)
         return float(value) if isinstance(value, int | float) else default
+
+    def status(self, default: int = 500) -> int:
+        value = self.params.get("status", default)
+        return value if isinstance(value, int) else default
 
     def text(self, param: str, default: str) -> str:
         value = self.params.get(param)
@@ -250,6 +257,8 @@ def _fits(kind: str, value: object) -> bool:
         return isinstance(value, bool)
     if kind == STAGE:
         return value in ("create", "poll", "all")
+    if kind == STATUS:
+        return isinstance(value, int) and not isinstance(value, bool) and 400 <= value <= 599
     if kind == NUMBER_OR_NULL and value is None:
         return True
     return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0

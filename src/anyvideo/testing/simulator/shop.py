@@ -41,7 +41,9 @@ async def _answer(world: World, vendor: SimulatedVendor, request: Request, job: 
     if fault.name == "disconnect_after_accept":
         return Dropped(world.hang_up)
     if fault.name == "error_500_after_accept":
-        return vendor.refuse(fault.name, job.model, fault.params)
+        refusal = vendor.refuse(fault.name, job.model, fault.params)
+        refusal.status_code = fault.status()
+        return refusal
     if fault.name == "slow_answer":
         await asyncio.sleep(fault.seconds())
         return await vendor.confirm(world, request, job)

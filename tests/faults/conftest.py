@@ -1,0 +1,41 @@
+"""How much of the faults is run: a seeded sample in the suite, all of it in `nox -s faults`."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from .workers import Workers
+
+FULL = os.environ.get("ANYVIDEO_FAULTS_RUNS") == "full"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """How many runs of each kind, and the seed that they are drawn with."""
+
+    seed: int
+    kills: int
+    stops: int
+    schedules: int
+    rushes: int
+
+
+@pytest.fixture(scope="session")
+def extent() -> Extent:
+    """Set by ANYVIDEO_FAULTS_RUNS=full and ANYVIDEO_FAULTS_SEED; a sample has a new seed every day."""
+    seed = int(os.environ.get("ANYVIDEO_FAULTS_SEED", time.strftime("%Y%m%d")))
+    print(f"ANYVIDEO_FAULTS_SEED={seed}")
+    if FULL:
+        return Extent(seed=seed, kills=1200, stops=96, schedules=20_000, rushes=100)
+    return Extent(seed=seed, kills=24, stops=4, schedules=300, rushes=1)
+
+
+@pytest.fixture(scope="session")
+def workers() -> Iterator[Workers]:
+    with Workers() as running:
+        yield running
