@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from anyvideo.client import AsyncClient, Client, ProviderInfo
     from anyvideo.plugins import Plugins
     from anyvideo.settings import Settings, load_settings
+    from anyvideo.types.budget import Budget
     from anyvideo.types.errors import (
         AllModelsFailed,
         AnyVideoError,
@@ -56,7 +57,6 @@ if TYPE_CHECKING:
         UnknownModel,
         UsageError,
     )
-    from anyvideo.types.budget import Budget
     from anyvideo.types.events import Event, EventKind
     from anyvideo.types.job import Attempt, Job, MediaInfo
     from anyvideo.types.money import Cost, CostBasis, Quote

@@ -44,7 +44,9 @@ class House:
     def posts(self) -> int:
         """How many requests that could buy were sent."""
         creates = ("/predictions", "/text_to_video", "/image_to_video", "/generations", "/generations/video")
-        return sum(seen.method == "POST" and seen.path.endswith(creates) for seen in self.server.world.requests)
+        return sum(
+            seen.method == "POST" and seen.path.endswith(creates) for seen in self.server.world.requests
+        )
 
     def billed(self) -> str:
         """What the vendors bill in all, in dollars."""

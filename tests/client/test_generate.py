@@ -176,7 +176,9 @@ async def test_a_person_decides_what_nobody_can_tell(house: House) -> None:
 async def test_patience_cancels_confirms_and_goes_on(house: House) -> None:
     house.server.fault("runway", "stuck", times=1)
     async with house.client() as client:
-        video = await client.generate("a fox", models=["runway/gen4.5", "luma/ray-flash-2"], attempt_timeout=90)
+        video = await client.generate(
+            "a fox", models=["runway/gen4.5", "luma/ray-flash-2"], attempt_timeout=90
+        )
     first, second = video.attempts
     assert first.state is AttemptState.CANCELED
     assert first.failure is not None

@@ -78,9 +78,10 @@ def test_ctrl_c_leaves_the_job_and_says_how_to_go_on(
 
 @pytest.mark.slow
 def test_a_killed_command_loses_nothing(server: SimulatorServer, here: Path) -> None:
-    server.set_time(3)
+    server.set_time(1.5)
     before = len(server.ledger())
-    with started("generate", FOX, "-m", "luma/ray-flash-2", "--poll-interval", "1") as process:
+    (here / "anyvideo.toml").write_text("[recovery]\nlease = 1\n")  # how long a dead process is waited for
+    with started("generate", FOX, *LUMA) as process:
         job_id = job_under_way(server, process)
         time.sleep(
             0.3

@@ -38,7 +38,8 @@ def test_every_error_survives_pickling_and_says_the_way_out(cls: type[errors.Any
         error.hint,
         error.field,
     )
-    assert error.hint and error.hint in str(error) or isinstance(error, errors.AllModelsFailed)
+    assert error.hint
+    assert error.hint in str(error)
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
@@ -59,7 +60,8 @@ def test_all_models_failed_is_caught_by_class_and_split_by_cause() -> None:
     with pytest.raises(errors.AllModelsFailed) as caught:
         raise errors.AllModelsFailed("every model failed", causes, job_id="job_1")
     matched, rest = caught.value.split(errors.NoCredit)
-    assert matched is not None and rest is not None
+    assert matched is not None
+    assert rest is not None
     assert isinstance(matched, errors.AllModelsFailed)
     assert matched.job_id == rest.job_id == "job_1"
     assert isinstance(caught.value, errors.JobError)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from anyvideo.cli import demo, generate, jobs, models, plan, simulate
+from anyvideo.cli import cassette, demo, generate, jobs, models, plan, simulate
 from anyvideo.cli import options as opt
 from anyvideo.cli.console import forgiving_streams
 from anyvideo.cli.errors import failed, usage_error
@@ -96,3 +96,4 @@ app.command("resume")(jobs.resume)
 app.command("cancel")(jobs.cancel)
 app.command("simulate")(simulate.simulate)
 app.command("demo")(demo.demo)
+app.add_typer(cassette.cassette_app, name="cassette")

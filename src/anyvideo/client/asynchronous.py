@@ -76,9 +76,7 @@ class AsyncClient:
             store=self._store,
             clock=self._clock,
         )
-        self._engine = Engine(
-            store=self._store, backends=self._backends, clock=self._clock, tell=self._tell
-        )
+        self._engine = Engine(store=self._store, backends=self._backends, clock=self._clock, tell=self._tell)
         self._driver = Driver(self._engine, self._clock, concurrency=self._settings.concurrency)
         self._closing: AsyncExitStack | None = None
 
@@ -116,9 +114,9 @@ class AsyncClient:
     async def submit(self, prompt: str | None = None, **options: Unpack[BuyOptions]) -> Job:
         """Record a job and return at once; the open client drives it in the background.
 
-        With an `idempotency_key` that is known, the job that has it comes back; with `cache=True`, a finished
-        job for exactly the same model, inputs and seed does. Raises InvalidRequest, UnknownModel, NoModelFits,
-        BudgetExceeded and StoreError, before anything is sent.
+        With an `idempotency_key` that is known, the job that has it comes back; with `cache=True`, a
+        finished job for exactly the same model, inputs and seed does. Raises InvalidRequest, UnknownModel,
+        NoModelFits, BudgetExceeded and StoreError, before anything is sent.
         """
         self._check_open()
         wish = Wish.of(prompt, **options)
@@ -166,7 +164,11 @@ class AsyncClient:
             ended = await self.cancel(job_id)
         if ended is None:
             standing = await self._store.load(job_id)
-            raise unknown(standing) if standing.status is JobStatus.UNKNOWN else still_running(standing, timeout)
+            raise (
+                unknown(standing)
+                if standing.status is JobStatus.UNKNOWN
+                else still_running(standing, timeout)
+            )
         return delivered(ended)
 
     async def job(self, job: Job | str) -> Job:
@@ -208,9 +210,9 @@ class AsyncClient:
         return await self._engine.resolve(_id(job), charged=charged, provider_job=provider_job)
 
     async def recover(self, *, timeout: float | None = None) -> list[Recovered]:
-        """Drive every unfinished job of dead processes to its end, the most urgent first, and say what became of each.
+        """Drive every unfinished job of dead processes to its end, the most urgent first.
 
-        Jobs of other accounts or addresses are reported as `elsewhere` and left alone.
+        Says what became of each. Jobs of other accounts or addresses are `elsewhere` and left alone.
         """
         self._check_open()
         found = await self._store.jobs(statuses=OPEN_STATUSES, limit=100_000)
@@ -289,13 +291,13 @@ class AsyncClient:
     def _check_open(self) -> None:
         if self._closing is None:
             raise ConfigurationError(
-                "this client is not open", field="client", hint="use it as: async with AsyncClient() as client"
+                "this client is not open",
+                field="client",
+                hint="use it as: async with AsyncClient() as client",
             )
 
     def _say(self, kind: EventKind, job: Job, **details: Any) -> None:
-        self._tell(
-            Event(id=secrets.token_hex(8), kind=kind, job_id=job.id, at=self._clock.now(), **details)
-        )
+        self._tell(Event(id=secrets.token_hex(8), kind=kind, job_id=job.id, at=self._clock.now(), **details))
 
     def _tell(self, event: Event) -> None:
         for listener in (self._on_event, self._plugins.tell):
@@ -315,4 +317,6 @@ def _status(word: str) -> JobStatus:
         return JobStatus(word)
     except ValueError:
         known = ", ".join(JobStatus)
-        raise InvalidRequest(f"there is no status {word!r}", field="status", hint=f"one of: {known}") from None
+        raise InvalidRequest(
+            f"there is no status {word!r}", field="status", hint=f"one of: {known}"
+        ) from None

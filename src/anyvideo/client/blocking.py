@@ -99,7 +99,12 @@ class Client:
             thread.join()
 
     def _call(self, work: Callable[[], Coroutine[Any, Any, R]]) -> R:
-        result: R = self._open().call(work)
+        future = self._open().start_task_soon(work)
+        try:
+            result: R = future.result()
+        except BaseException:
+            future.cancel()
+            raise
         return result
 
     def _open(self) -> BlockingPortal:

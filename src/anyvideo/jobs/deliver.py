@@ -104,7 +104,9 @@ async def _refresh(turn: Turn, backend: Backend, spec: ModelSpec) -> None:
     if not update.gone:
         await turn.save(observe(turn.attempt, update, spec, turn.clock.now()))
         return
-    lost = Failure(kind="ResultGone", message="the vendor has removed the result", stage="result", charged="yes")
+    lost = Failure(
+        kind="ResultGone", message="the vendor has removed the result", stage="result", charged="yes"
+    )
     attempt = ended(turn.attempt, S.EXPIRED, lost, spec, turn.clock.now())
     await turn.save(replace(attempt, cost=delivered_cost(turn.attempt, spec)))
     turn.say(EventKind.ATTEMPT_ENDED, failure=lost, cost=turn.attempt.cost)

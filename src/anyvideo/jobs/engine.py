@@ -14,12 +14,12 @@ from anyvideo.jobs.backends import Backend, Backends
 from anyvideo.jobs.choose import choose, may_buy_again
 from anyvideo.jobs.deliver import deliver
 from anyvideo.jobs.follow import follow
+from anyvideo.jobs.observe import moved
 from anyvideo.jobs.owner import is_dead, owner_name
 from anyvideo.jobs.reconcile import reconcile
 from anyvideo.jobs.resolve import decide
 from anyvideo.jobs.store.base import Lease, Store
 from anyvideo.jobs.submit import hold_as_unknown, submit
-from anyvideo.jobs.observe import moved
 from anyvideo.jobs.turn import Tell, Turn
 from anyvideo.types.clock import Clock
 from anyvideo.types.errors import BudgetExceeded, ConfigurationError, InvalidRequest, StaleWrite
@@ -140,7 +140,7 @@ class Engine:
     async def resolve(
         self, job_id: str, *, charged: bool | None = None, provider_job: str | None = None
     ) -> Job:
-        """Decide an unknown outcome from outside. Raises InvalidRequest when nothing is unknown, StaleWrite."""
+        """Decide an unknown outcome from outside. Raises InvalidRequest where there is none, StaleWrite."""
         async with self._turn(job_id) as turn:
             attempt = next((one for one in turn.job.attempts if one.state is S.UNKNOWN), None)
             if attempt is None:
@@ -210,7 +210,7 @@ class Engine:
 
     async def _step_renewing(self, turn: Turn) -> datetime | None:
         """One piece of work while the lease is kept; a lost one is noticed by the next write."""
-        outcome: list[datetime | None | Exception] = []
+        outcome: list[datetime | Exception | None] = []
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._renew, turn)
             try:

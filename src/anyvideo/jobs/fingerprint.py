@@ -22,11 +22,7 @@ def fit_fingerprint(fit: Fit) -> str:
 
 def request_fingerprint(request: VideoRequest, models: tuple[str, ...]) -> str:
     """The digest of what a caller asked for."""
-    fields = {
-        name: getattr(request, name)
-        for name in VideoRequest.__dataclass_fields__
-        if name != "image"
-    }
+    fields = {name: getattr(request, name) for name in VideoRequest.__dataclass_fields__ if name != "image"}
     return _digest([fields, list(models), _picture(request.image)])
 
 

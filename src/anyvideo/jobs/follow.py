@@ -75,7 +75,7 @@ async def _observe(turn: Turn, update: Update, spec: ModelSpec) -> None:
 
 
 async def _cancel(turn: Turn, backend: Backend, ref: Ref) -> datetime | None:
-    """Unfinished a moment ago: tell the vendor to stop. Only the polls that follow confirm it and say its cost."""
+    """Unfinished a moment ago: tell the vendor to stop. The polls that follow confirm it and say its cost."""
     if backend.plugin.cancels == "none":
         turn.say(EventKind.TROUBLE, message="this vendor cannot cancel: the job goes on")
         return turn.attempt.due_at

@@ -1,4 +1,4 @@
-"""What a changed job moves in the books. Pure: derived from the job before and after, so nobody can forget it."""
+"""What a changed job moves in the books. Pure: derived from before and after, so nobody can forget it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,11 @@ def moves(before: Job | None, after: Job) -> list[Move]:
     """One move for each attempt that changed."""
     known = {} if before is None else {attempt.id: attempt for attempt in before.attempts}
     return [
-        Move(attempt=attempt, hold=_hold(known.get(attempt.id), attempt), settle=_settle(known.get(attempt.id), attempt))
+        Move(
+            attempt=attempt,
+            hold=_hold(known.get(attempt.id), attempt),
+            settle=_settle(known.get(attempt.id), attempt),
+        )
         for attempt in after.attempts
         if known.get(attempt.id) != attempt
     ]

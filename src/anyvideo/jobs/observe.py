@@ -45,7 +45,9 @@ def observe(attempt: Attempt, update: Update, spec: ModelSpec, now: datetime) ->
         case JobStatus.SUCCEEDED if update.outputs:
             return moved(replace(seen, outputs=update.outputs, progress=1.0), S.OUTPUT_READY, now, write="W4")
         case JobStatus.SUCCEEDED:
-            lost = Failure(kind="ResultGone", message="finished without a result", stage="result", charged="yes")
+            lost = Failure(
+                kind="ResultGone", message="finished without a result", stage="result", charged="yes"
+            )
             return ended(seen, S.EXPIRED, lost, spec, now)
         case JobStatus.FAILED:
             failure = update.failure or Failure(kind="GenerationFailed", message="failed without a reason")
@@ -70,7 +72,9 @@ def canceled_failure(attempt: Attempt) -> Failure:
     return Failure(kind="GenerationFailed", message=by, stage="cancel", charged="unknown")
 
 
-def ended(attempt: Attempt, state: AttemptState, failure: Failure, spec: ModelSpec | None, now: datetime) -> Attempt:
+def ended(
+    attempt: Attempt, state: AttemptState, failure: Failure, spec: ModelSpec | None, now: datetime
+) -> Attempt:
     """The attempt closed without a clip: what it cost is settled, its hold is gone."""
     cost = failed_cost(attempt, failure, spec)
     return moved(replace(attempt, failure=failure, cost=cost, hold_micros=0), state, now)
@@ -110,7 +114,9 @@ def _gone(attempt: Attempt, now: datetime) -> Attempt:
             attempt, failure=canceled_failure(attempt), cost=attempt.reported_cost or held, hold_micros=0
         )
         return moved(closed, S.CANCELED, now)
-    lost = Failure(kind="ResultGone", message="the vendor no longer knows this job", stage="poll", charged="yes")
+    lost = Failure(
+        kind="ResultGone", message="the vendor no longer knows this job", stage="poll", charged="yes"
+    )
     held = Cost(micros=attempt.hold_micros, basis=CostBasis.ESTIMATED)
     return moved(
         replace(attempt, failure=lost, cost=attempt.reported_cost or held, hold_micros=0), S.EXPIRED, now

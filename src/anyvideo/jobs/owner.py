@@ -32,7 +32,7 @@ def is_dead(owner: str) -> bool:
 def _place(pid: int) -> str | None:
     try:
         boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
-        namespace = os.stat(_PROC / "self/ns/pid").st_ino
+        namespace = (_PROC / "self/ns/pid").stat().st_ino
         stat = (_PROC / str(pid) / "stat").read_text()
     except OSError:
         return None

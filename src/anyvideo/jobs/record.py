@@ -1,4 +1,4 @@
-"""W1: a wish and its plan become a recorded job, its first attempt's money held; or an earlier job answers it."""
+"""W1: a wish and its plan become a recorded job with its first hold; or an earlier job answers it."""
 
 from __future__ import annotations
 
@@ -38,11 +38,12 @@ async def record(
             written = await store.create(
                 replace(job, attempts=(first,)), idempotency_key=wish.idempotency_key
             )
-            point("W1.after")
-            return written
         except BudgetExceeded as error:
             over = over or error
             skipped.add(first.model)
+        else:
+            point("W1.after")
+            return written
     assert over is not None, "a plan with a ready candidate within the cap has a first attempt"
     raise over
 

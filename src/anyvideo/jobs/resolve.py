@@ -20,9 +20,7 @@ async def decide(
     Raises InvalidRequest unless exactly one of them is said, and when the vendor's job is another attempt's.
     """
     if (charged is None) == (provider_job is None):
-        raise InvalidRequest(
-            "say one thing: charged, not charged, or the vendor's job id", field="charged"
-        )
+        raise InvalidRequest("say one thing: charged, not charged, or the vendor's job id", field="charged")
     if provider_job is not None:
         await _follow(turn, attempt, backends, provider_job)
     elif charged:

@@ -19,7 +19,7 @@ PATIENCE_FACTOR = 1.5
 
 
 def poll_interval(spec: ModelSpec, *, fixed: float | None, bounds: tuple[float, float]) -> float:
-    """Seconds to the next poll: what the caller fixed, else a share of the model's usual time within bounds."""
+    """Seconds to the next poll: what the caller fixed, else a share of the model's usual time in bounds."""
     least, most = bounds
     return fixed if fixed is not None else min(max(spec.median_seconds / POLLS_PER_JOB, least), most)
 

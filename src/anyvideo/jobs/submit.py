@@ -1,4 +1,4 @@
-"""Buying: the order is prepared for free, then sent once. W2 stands before the first byte, W3 before all else."""
+"""Buying: the order is prepared for free, then sent once: W2 before the first byte, W3 before all else."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def submit(turn: Turn, backend: Backend, spec: ModelSpec) -> datetime | No
     due: datetime | None = None
     with anyio.CancelScope(shield=True):
         due = await _send(turn, backend, order)
-    return due
+    return due  # noqa: RET504 - a scope may swallow, so mypy wants the name
 
 
 async def _order(attempt: Attempt, backend: Backend, spec: ModelSpec) -> Order:
@@ -67,10 +67,10 @@ async def _address(image: Image, backend: Backend) -> str:
     if rules.data_uri_bytes is not None and encoded_size <= rules.data_uri_bytes:
         encoded = await anyio.to_thread.run_sync(base64.b64encode, content)
         return f"data:{content_type};base64,{encoded.decode()}"
-    if rules.upload_bytes is not None and len(content) <= rules.upload_bytes:
-        if isinstance(backend.provider, Uploads):
-            filename = f"image.{content_type.rpartition('/')[2]}"
-            return await backend.provider.upload(content, content_type=content_type, filename=filename)
+    fits = rules.upload_bytes is not None and len(content) <= rules.upload_bytes
+    if fits and isinstance(backend.provider, Uploads):
+        filename = f"image.{content_type.rpartition('/')[2]}"
+        return await backend.provider.upload(content, content_type=content_type, filename=filename)
     raise BadRequest("the image is too large for this vendor", hint="host it and pass its https address")
 
 
@@ -158,7 +158,9 @@ async def _refused(turn: Turn, spec: ModelSpec, verdict: Verdict) -> datetime | 
     if attempt.state is S.HELD:
         attempt = replace(attempt, sends=attempt.sends + 1)
     wait = timedelta(seconds=resend_wait(attempt.sends, failure.retry_after))
-    patient = attempt.patience is None or now + wait < attempt.created_at + timedelta(seconds=attempt.patience)
+    patient = attempt.patience is None or now + wait < attempt.created_at + timedelta(
+        seconds=attempt.patience
+    )
     if AFTER[failure.kind].again == "retry_after" and attempt.sends < MAX_SENDS and patient:
         await turn.save(replace(moved(attempt, S.HELD, now), due_at=now + wait))
         turn.say(EventKind.TROUBLE, failure=failure, message=failure.message)
@@ -169,7 +171,9 @@ async def _refused(turn: Turn, spec: ModelSpec, verdict: Verdict) -> datetime | 
 
 
 async def _end(turn: Turn, state: AttemptState, failure: Failure, spec: ModelSpec) -> None:
-    attempt = ended(turn.attempt, state, replace(failure, stage=failure.stage or "submit"), spec, turn.clock.now())
+    attempt = ended(
+        turn.attempt, state, replace(failure, stage=failure.stage or "submit"), spec, turn.clock.now()
+    )
     await turn.save(attempt)
     turn.say(EventKind.ATTEMPT_ENDED, failure=attempt.failure, cost=attempt.cost)
 

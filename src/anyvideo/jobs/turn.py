@@ -76,7 +76,9 @@ class Turn:
         names = _new_writes(self.job, attempt)
         for name in names:
             point(f"{name}.before")
-        self._took(await self.store.write(self.lease, self.job, self._with(attempt, changes), now=self.clock.now()))
+        self._took(
+            await self.store.write(self.lease, self.job, self._with(attempt, changes), now=self.clock.now())
+        )
         for name in names:
             point(f"{name}.after")
 
@@ -127,6 +129,10 @@ class Turn:
                 "progress": attempt.progress,
             }
         event = Event(
-            id=secrets.token_hex(8), kind=kind, job_id=self.job.id, at=self.clock.now(), **{**about, **details}
+            id=secrets.token_hex(8),
+            kind=kind,
+            job_id=self.job.id,
+            at=self.clock.now(),
+            **{**about, **details},
         )
         self.tell(event)

@@ -60,9 +60,7 @@ def failure_of(error: Exception, *, explain: Callable[[Reply], ProviderError], s
     hint = error.hint if isinstance(error, AnyVideoError) else None
     kind = "BadRequest" if isinstance(error, AnyVideoError) else "ServiceError"
     message = error.problem if isinstance(error, NoReply) else getattr(error, "message", None)
-    return Failure(
-        kind=kind, message=message or type(error).__name__, stage=stage, charged="no", hint=hint
-    )
+    return Failure(kind=kind, message=message or type(error).__name__, stage=stage, charged="no", hint=hint)
 
 
 def is_refusal(reply: Reply, refusals: Sequence[Refusal]) -> bool:
@@ -87,7 +85,9 @@ def _never_left(record: CallRecord, error: Exception) -> Failure:
     if isinstance(error, ProviderError):
         return Failure.of(error)
     if isinstance(error, AnyVideoError):
-        return Failure(kind="BadRequest", message=error.message, stage="submit", charged="no", hint=error.hint)
+        return Failure(
+            kind="BadRequest", message=error.message, stage="submit", charged="no", hint=error.hint
+        )
     reason = record.problem or type(error).__name__
     return Failure(
         kind="NotAccepted",

@@ -72,7 +72,9 @@ class Wish:
     @classmethod
     def of(cls, prompt: str | None, **options: Unpack[BuyOptions]) -> Self:
         """Raises InvalidRequest naming the field, TypeError for an argument that does not exist."""
-        unknown = sorted(options.keys() - BuyOptions.__annotations__.keys() - PlanOptions.__annotations__.keys())
+        unknown = sorted(
+            options.keys() - BuyOptions.__annotations__.keys() - PlanOptions.__annotations__.keys()
+        )
         if unknown:
             raise TypeError(f"unexpected keyword argument {unknown[0]!r}")
         image = options.get("image")
@@ -133,7 +135,9 @@ def _models(models: Sequence[str] | str | None) -> tuple[str, ...]:
         return ()
     listed = (models,) if isinstance(models, str) else tuple(models)
     if not listed or not all(model.strip() for model in listed):
-        raise InvalidRequest("models must name at least one model", field="models", hint="see: anyvideo models")
+        raise InvalidRequest(
+            "models must name at least one model", field="models", hint="see: anyvideo models"
+        )
     return listed
 
 

@@ -85,7 +85,9 @@ def _read(t: Table, folder: Path) -> Declared:
         else None,
         store=_store(t.table("store"), folder) if t.has("store") else None,
         output=_folder(t.table("output"), folder) if t.has("output") else None,
-        max_duplicate_micros=hold_micros(t.amount("max_duplicate_cost")) if t.has("max_duplicate_cost") else None,
+        max_duplicate_micros=hold_micros(t.amount("max_duplicate_cost"))
+        if t.has("max_duplicate_cost")
+        else None,
         budgets=(_budget(t.table("budget")),) if t.has("budget") else (),
         windows=_windows(t.table("recovery")) if t.has("recovery") else {},
         catalogs={name: _path(path, folder) for name, path in catalogs.items()},

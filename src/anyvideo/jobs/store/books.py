@@ -1,4 +1,4 @@
-"""The books: each attempt's line, what it holds, and the budgets over holds and spend. SQL on an open transaction."""
+"""The books: each attempt's line, its hold, and the budgets over holds and spend, in an open transaction."""
 
 from __future__ import annotations
 

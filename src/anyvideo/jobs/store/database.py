@@ -82,7 +82,7 @@ class Database:
             kind = file_system(self.folder)
             if kind in NETWORK_FILE_SYSTEMS:
                 raise StoreError(
-                    f"the store {self.name} lies on a network file system ({kind}), whose locks cannot be trusted",
+                    f"the store {self.name} lies on a network file system ({kind}), whose locks fail",
                     field="store",
                     hint=_HINT,
                 )

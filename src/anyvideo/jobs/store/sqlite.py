@@ -57,7 +57,9 @@ class SQLiteStore:
                     )
                 except sqlite3.IntegrityError:
                     raise InvalidRequest(
-                        f"there is a job {job.id} already", field="job_id", hint="leave job_id out, or resume it"
+                        f"there is a job {job.id} already",
+                        field="job_id",
+                        hint="leave job_id out, or resume it",
                     ) from None
                 crossed = books.enter(sql, job, moves(None, job), job.created_at)
             return Written(job=replace(job, version=1), thresholds=tuple(crossed))
@@ -77,7 +79,8 @@ class SQLiteStore:
         wanted = tuple(statuses or JobStatus)
         marks = ", ".join("?" * len(wanted))
         return await self._select(
-            f"SELECT {_COLUMNS} FROM jobs WHERE status IN ({marks}) ORDER BY created_at DESC, id DESC LIMIT ?",
+            f"SELECT {_COLUMNS} FROM jobs WHERE status IN ({marks})"
+            " ORDER BY created_at DESC, id DESC LIMIT ?",
             (*wanted, limit),
         )
 
@@ -142,7 +145,8 @@ class SQLiteStore:
 
     async def adopt(self, lease: Lease, before: Job, after: Job, *, now: datetime) -> Written | None:
         claim = after.attempts[-1]
-        assert claim.account is not None and claim.ref is not None, "an adopted job has a handle"
+        assert claim.account is not None, "an adopted job has an account"
+        assert claim.ref is not None, "an adopted job has a handle"
         account, provider_job_id = claim.account, claim.ref.job_id
 
         def update() -> Written | None:

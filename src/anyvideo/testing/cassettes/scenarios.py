@@ -118,7 +118,7 @@ class ProviderCassettes:
         """A job that takes too long is canceled at the vendor."""
         fault(self.provider, "stuck")
         with pytest.raises(JobCanceled):
-            buy(timeout=50, on_timeout="cancel")
+            buy(timeout=70, on_timeout="cancel")
 
     def _options(self, options: Mapping[str, Any]) -> dict[str, Any]:
         return {"poll_interval": POLL_SECONDS, **self.wish, **options}

@@ -24,10 +24,11 @@ _SECRET_PARTS: Final = frozenset(
     password policy secret session sig signature token""".split()
 )
 _PLAIN_TAILS: Final = frozenset("algorithm at count expires expiry length limit name type ttl url version".split())
-_PUBLIC_TAILS: Final = frozenset("checksum digest etag id ids md5 model sha256 slug uuid version".split())
+_PUBLIC_TAILS: Final = frozenset("checksum digest etag id ids md5 model sha256 slug type uuid version".split())
 _SECRET_IDS: Final = frozenset(
     {"aws_access_key_id", "awsaccess_key_id", "google_access_id", "key_pair_id"}
 )
+_LONGEST_NAME: Final = 6
 _NOT_KEYS: Final = frozenset({"primary_key", "sort_key", "partition_key", "foreign_key", "cache_key"})
 _EMPTY: Final = frozenset({"", "null", "none", "true", "false", "bearer", "basic", "redacted", "***"})
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -48,7 +49,7 @@ _NAMED: Final = re.compile(
     r"(?P<name>[A-Za-z_][\w.-]*)[\"']?\s*[:=]\s*[\"']?(?P<secret>[^\s\"',;&{}\[\]<>\\]+)"
 )
 _PREFIXED: Final = re.compile(r"(?<![\w/.-])[A-Za-z][A-Za-z0-9]{0,15}[_-](?P<tail>[\w-]{16,})")
-_TOKEN: Final = re.compile(r"[A-Za-z0-9+_=-]{24,}")
+_TOKEN: Final = re.compile(r"[A-Za-z0-9+_-]{24,}={0,2}")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -63,7 +64,7 @@ class Span:
 def is_secret_name(name: str) -> bool:
     """Whether what goes by this name (of a header, parameter, field) is a secret."""
     parts = name_parts(name)
-    if not parts or parts[-1] in _PLAIN_TAILS or "_".join(parts) in _NOT_KEYS:
+    if not parts or len(parts) > _LONGEST_NAME or parts[-1] in _PLAIN_TAILS or "_".join(parts) in _NOT_KEYS:
         return False
     return "_".join(parts) in _SECRET_IDS or (
         not _SECRET_PARTS.isdisjoint(parts) and parts[-1] not in ("id", "ids")

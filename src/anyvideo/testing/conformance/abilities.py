@@ -13,7 +13,6 @@ from anyvideo.provider import Describes, Finds, ModelUnavailable, Order, Provide
 from anyvideo.settings import Windows
 from anyvideo.testing.conformance.bench import TAG, Bench, Opened
 from anyvideo.testing.conformance.rules import broken, calmly, require
-from anyvideo.testing.conformance.samples import PICTURE
 from anyvideo.types.job import Attempt
 from anyvideo.types.money import Quote
 from anyvideo.types.states import AttemptState
@@ -40,7 +39,9 @@ class Abilities:
             provider = opened.provider
             with calmly("uploads", expected="a small PNG is taken"):
                 address = await opened.free(
-                    lambda: provider.upload(PICTURE, content_type="image/png", filename="frame.png")
+                    lambda: provider.upload(
+                        wire.samples.picture, content_type="image/png", filename="frame.png"
+                    )
                 )
             require(
                 "://" in str(address),

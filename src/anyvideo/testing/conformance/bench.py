@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AbstractContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -35,6 +35,7 @@ from anyvideo.testing.clock import VirtualClock
 from anyvideo.testing.conformance.rules import RuleBroken, broken, require, told
 from anyvideo.testing.conformance.samples import Samples
 from anyvideo.testing.conformance.watch import Watch, WatchedLoop
+from anyvideo.testing.simulator.clips import Clip, ClipFolder
 from anyvideo.types.plan import Fit
 
 if TYPE_CHECKING:
@@ -95,6 +96,17 @@ class StillClock:
 
     def working(self) -> AbstractContextManager[None]:
         return self._clock.working()
+
+
+class TinyClips(ClipFolder):
+    """Clips of the length that was bought, and small enough to be made in no time, unless they are `whole`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.whole = False
+
+    async def file(self, clip: Clip) -> Path:
+        return await super().file(clip if self.whole else replace(clip, width=64, height=36))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,6 +252,19 @@ class Bench:
     def pass_time(self, seconds: float) -> None:
         """Let the vendor work."""
         self.clock.advance(seconds)
+
+    @contextmanager
+    def real_clips(self) -> Iterator[None]:
+        """Files of the size that was bought, for costs that are computed from what was measured."""
+        clips = None if self.server is None else self.server.world.clips
+        if not isinstance(clips, TinyClips):
+            yield
+            return
+        clips.whole = True
+        try:
+            yield
+        finally:
+            clips.whole = False
 
     def charge(self, ref: Ref) -> Charge:
         """The vendor's bill for a job."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,7 +12,7 @@ from anyvideo.provider import ProviderPlugin
 from anyvideo.testing.clock import VirtualClock
 from anyvideo.testing.conformance.abilities import Abilities
 from anyvideo.testing.conformance.answers import Answers
-from anyvideo.testing.conformance.bench import JOB_SECONDS, Bench
+from anyvideo.testing.conformance.bench import JOB_SECONDS, Bench, TinyClips
 from anyvideo.testing.conformance.buying import Buying
 from anyvideo.testing.conformance.declared import Declared
 from anyvideo.testing.conformance.following import Following
@@ -21,7 +20,6 @@ from anyvideo.testing.conformance.manners import Manners
 from anyvideo.testing.conformance.rules import broken
 from anyvideo.testing.conformance.samples import Samples
 from anyvideo.testing.conformance.whole import Whole
-from anyvideo.testing.simulator.clips import Clip, ClipFolder
 
 if TYPE_CHECKING:
     from anyvideo.testing.simulator import SimulatorServer
@@ -78,13 +76,6 @@ class ProviderConformance(Declared, Buying, Following, Answers, Manners, Abiliti
         if bench.server is None:
             pytest.skip("recovery is in_process: nothing goes over the wire")
         return bench
-
-
-class TinyClips(ClipFolder):
-    """Clips of the length that was bought, small enough to be made in no time."""
-
-    async def file(self, clip: Clip) -> Path:
-        return await super().file(replace(clip, width=64, height=36))
 
 
 def _served(plugin: ProviderPlugin) -> SimulatorServer:

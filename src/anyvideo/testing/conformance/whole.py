@@ -35,7 +35,8 @@ class Whole:
                         video = await _generated(client, bench, spec, fit)
                     _check_cost(bench, spec, fit, video)
 
-        in_a_loop(work)
+        with bench.real_clips():
+            in_a_loop(work)
 
 
 async def _generated(client: AsyncClient, bench: Bench, spec: ModelSpec, fit: Fit) -> Video:

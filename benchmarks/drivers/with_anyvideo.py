@@ -1,0 +1,21 @@
+"""One call with anyvideo. The model is the argument, everything else its default."""
+
+from __future__ import annotations
+
+import sys
+
+from anyvideo import Client, OutcomeUnknown
+from common import PROMPT, run
+
+
+def call() -> str:
+    with Client() as client:
+        try:
+            client.generate(PROMPT, models=sys.argv[1], duration=5)
+        except OutcomeUnknown as unknown:
+            held = client.job(unknown.job_id).attempts
+            return "held" if len(held) == 1 and held[0].hold_micros > 0 else "lost"
+    return "delivered"
+
+
+run(call)
