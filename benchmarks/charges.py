@@ -167,7 +167,7 @@ def _outcome(row: Row) -> str:
     got = {row.cells[lost].got for lost in LOST}
     if row.client.peer is not None:
         return "an error, no job id" if not any(_good(word) for word in got) else ", ".join(sorted(got))
-    words = {"delivered": "the clip, found again", "held": "OutcomeUnknown, the money held"}
+    words = {"found again": "the clip, found again", "held": "OutcomeUnknown, the money held"}
     return ", ".join(sorted(words.get(word, word) for word in got))
 
 
@@ -203,7 +203,7 @@ def broken_promises(rows: Sequence[Row]) -> list[str]:
         for row in rows
         if row.client.peer is None
         for lost in LOST
-        if row.problem or row.cells[lost].charges != 1 or row.cells[lost].got not in ("delivered", "held")
+        if row.problem or row.cells[lost].charges != 1 or row.cells[lost].got not in ("found again", "held")
     ]
 
 
@@ -211,6 +211,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=2, help="user calls for each cell")
     parser.add_argument("--cache", type=Path, help="where the clients' environments lie")
+    parser.add_argument("--verbose", action="store_true", help="print each cell's error too")
     parser.add_argument("--only", default="", help="only rows whose label has this text")
     parser.add_argument("--write", type=Path, help="put the table between the marks of this page")
     asked = parser.parse_args()
@@ -224,6 +225,9 @@ def main() -> None:
         rows = list(pool.map(measured, wanted))
     text = report(rows, calls=asked.calls)
     print(text)
+    for row in rows if asked.verbose else ():
+        for lost, cell in row.cells.items():
+            print(f"{row.client.label}, {lost}: {cell.charges:.2f} {cell.got} {cell.why}", file=sys.stderr)
     if asked.write:
         write_into(asked.write, text)
     sys.exit("\n".join(broken_promises(rows)) or 0)

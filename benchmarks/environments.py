@@ -35,7 +35,7 @@ def python_of(name: str, cache: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     print(f"installing {name} …", file=sys.stderr)
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
     subprocess.run([*pip, "--only-binary", ":all:", "-r", pins], check=True, env=_for_pip())
     done.write_text(stamp)
     return python

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import sys
 
-from anyvideo import Client, OutcomeUnknown
+from anyvideo import Client, Event, EventKind, OutcomeUnknown
 from common import PROMPT, run
 
 
 def call() -> str:
-    with Client() as client:
+    seen: list[Event] = []
+    with Client(on_event=seen.append) as client:
         try:
             client.generate(PROMPT, models=sys.argv[1], duration=5)
         except OutcomeUnknown as unknown:
             held = client.job(unknown.job_id).attempts
             return "held" if len(held) == 1 and held[0].hold_micros > 0 else "lost"
-    return "delivered"
+    lost = any(event.kind is EventKind.OUTCOME_UNKNOWN for event in seen)
+    return "found again" if lost else "delivered"
 
 
 run(call)

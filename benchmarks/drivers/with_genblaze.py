@@ -31,7 +31,7 @@ def replicate() -> tuple[Any, dict[str, Any]]:
     from genblaze_replicate import ReplicateProvider
 
     provider = ReplicateProvider(poll_interval=0.2, http_timeout=timeout())
-    return provider, {"model": "bytedance/seedance-1-lite"}
+    return provider, {"model": "thudm/cogvideox-t2v"}
 
 
 VENDORS = {"runway": runway, "luma": luma, "replicate": replicate}

@@ -1,7 +1,12 @@
-"""One video call with LiteLLM: directly, through its router, or through its router with one fallback."""
+"""One video call with LiteLLM: directly, through its router, or through its router with one fallback.
+
+The router is called by `avideo_generation`, as LiteLLM's own proxy does; its blocking twin neither retries nor
+falls back.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from typing import Any
@@ -34,8 +39,8 @@ def router(*, fallback: bool) -> str:
     if fallback:
         deployments.append({"model_name": "second", "litellm_params": FAL})
         options["fallbacks"] = [{"first": ["second"]}]
-    made = litellm.Router(model_list=deployments, **options).video_generation(model="first", **WISH)
-    return f"video {made.status}"
+    made = litellm.Router(model_list=deployments, **options).avideo_generation(model="first", **WISH)
+    return f"video {asyncio.run(made).status}"
 
 
 MODES = {

@@ -161,13 +161,8 @@ class Yard:
         """Raises AssertionError when something that must be true is not."""
         folder = self.root / kill.name
         folder.mkdir()
-        (folder / "anyvideo.toml").write_text(SETTINGS)
         before = len(self.server.ledger())
-        self.server.clear_faults()
-        if kill.fault is not None:
-            self.server.fault(kill.kind, kill.fault, times=1, **PARAMETERS.get(kill.fault, {}))
-        if kill.late_list:
-            self.server.fault(kill.kind, "list_late", seconds=LIST_LAG / 2)
+        self._prepare(kill, folder)
         self._buy(kill, folder)
         self._recover(kill, folder)
         charges = self._charges(kill, before)
@@ -182,10 +177,21 @@ class Yard:
         secrets = [value for name, value in self.server.env.items() if not name.endswith("URL")]
         assert not oracle.leaks(folder, secrets)
 
-    def _buy(self, kill: Kill, folder: Path) -> None:
+    def _prepare(self, kill: Kill, folder: Path) -> None:
+        (folder / "anyvideo.toml").write_text(SETTINGS)
+        self.server.clear_faults()
+        if kill.fault is not None:
+            self.server.fault(kill.kind, kill.fault, times=1, **PARAMETERS.get(kill.fault, {}))
+        if kill.late_list:
+            self.server.fault(kill.kind, "list_late", seconds=LIST_LAG / 2)
+
+    def _order(self, kill: Kill) -> dict[str, str]:
         prompt = f"a fox crosses frozen lake {kill.number}"
         order = {**KINDS[kill.kind], "prompt": prompt, "copies": kill.copies, "key": kill.name}
-        arguments = {"TASK": "buy", "ORDER": json.dumps(order)}
+        return {"TASK": "buy", "ORDER": json.dumps(order)}
+
+    def _buy(self, kill: Kill, folder: Path) -> None:
+        arguments = self._order(kill)
         self._process(folder, arguments, point=kill.point, passes=kill.passes)
         if kill.again:
             self._process(folder, arguments, point=kill.later)

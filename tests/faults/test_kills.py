@@ -20,29 +20,31 @@ from .workers import Workers
 SIDE_BY_SIDE = 10
 
 
-def run_all(kills: list[Kill], workers: Workers, root: Path) -> tuple[list[str], set[str]]:
+def run_all(
+    kills: list[Kill], workers: Workers, root: Path, *, yard: type[Yard] = Yard
+) -> tuple[list[str], set[str]]:
     """Run them side by side: what failed, in words, and the points at which a process really died."""
     failed: list[str] = []
     with ExitStack() as stack:
         count = min(SIDE_BY_SIDE, len(kills))
-        yards = [stack.enter_context(Yard(workers=workers, root=root)) for _ in range(count)]
+        yards = [stack.enter_context(yard(workers=workers, root=root)) for _ in range(count)]
         free: queue.Queue[Yard] = queue.Queue()
-        for yard in yards:
-            free.put(yard)
+        for one in yards:
+            free.put(one)
 
         def run(kill: Kill) -> None:
-            yard = free.get()
+            mine = free.get()
             try:
-                yard.run(kill)
+                mine.run(kill)
                 shutil.rmtree(root / kill.name)
             except Exception:
                 failed.append(f"{kill}\n{traceback.format_exc()}")
             finally:
-                free.put(yard)
+                free.put(mine)
 
         with ThreadPoolExecutor(count) as pool:
             list(pool.map(run, kills))
-    return failed, set().union(*(yard.reached for yard in yards))
+    return failed, set().union(*(one.reached for one in yards))
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from .test_kills import run_all
 from .workers import Workers
 
 LEASE = 2.0
+WIRE = ("W2.after", "W3.before")
 CREATES = ("/predictions", "/text_to_video", "/generations", "/generations/video")
 
 
@@ -57,10 +58,14 @@ class StoppedYard(Yard):
 
 
 def planned(count: int, seed: int) -> list[Kill]:
-    """Every point with every kind, with a fault where the point is not passed without one; shuffled."""
+    """Every point with every kind, with a fault where the point is not passed without one; shuffled.
+
+    The two moments on either side of the wire come first.
+    """
     draw = random.Random(seed)
     cells = [(kind, point) for kind in KINDS for point in POINTS if _fault(kind, point, draw) != "none"]
     draw.shuffle(cells)
+    cells.sort(key=lambda cell: cell[1] not in WIRE)
     stops = []
     for number in range(count):
         kind, point = cells[number % len(cells)]

@@ -82,12 +82,12 @@ async def buy() -> dict[str, Any]:
 
 
 async def buy_one(client: AsyncClient, order: dict[str, Any], ends: list[str]) -> None:
-    from anyvideo import AnyVideoError
+    from anyvideo import AllModelsFailed, OutcomeUnknown
 
     try:
         ends.append((await client.generate(**order)).job_id)
-    except AnyVideoError as error:
-        ends.append(type(error).__name__)
+    except (AllModelsFailed, OutcomeUnknown) as error:
+        ends.append(str(error.job_id))
 
 
 async def recover() -> dict[str, Any]:

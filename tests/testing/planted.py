@@ -33,7 +33,7 @@ def app() -> Starlette:
 
     async def job(request: Request) -> Response:
         await request.body()
-        signed = f"https://files.example/clip.mp4?X-Amz-Expires=900&X-Amz-Signature={SECRETS['signed address']}"
+        signed = f"https://files.example/clip.mp4?X-Amz-Signature={SECRETS['signed address']}"
         answer = JSONResponse({"id": "job-1", "upload_token": SECRETS["response body"], "output": [signed]})
         answer.set_cookie("session", SECRETS["cookie"])
         return answer
@@ -63,7 +63,7 @@ def send(base_url: str) -> list[Any]:
     """Two calls that carry the secrets, over the HTTP stack that anyvideo's own transport uses."""
 
     async def calls() -> list[Any]:
-        transport = AiohttpTransport(client=lambda: aiohttp.ClientSession())
+        transport = AiohttpTransport(client=aiohttp.ClientSession)
         async with httpx.AsyncClient(base_url=base_url, transport=transport) as http:
             job = await http.post(
                 f"/jobs?api_key={SECRETS['query']}&size=small",

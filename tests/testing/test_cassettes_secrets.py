@@ -52,7 +52,7 @@ def test_check_finds_seven_of_seven_in_a_plain_recording(plain: Path) -> None:
     findings = check_files([plain])
     spotted = {
         "header": any(finding.name == "x-api-key" for finding in findings),
-        "query": any(finding.name == "uri" and finding.kind == "parameter of an address" for finding in findings),
+        "query": any(finding.name == "uri" and "parameter" in finding.kind for finding in findings),
         "request body": any(finding.name == "webhook_secret" for finding in findings),
         "response body": any(finding.name == "upload_token" for finding in findings),
         "cookie": any(finding.kind == "cookie" for finding in findings),
@@ -76,7 +76,9 @@ def test_every_cassette_of_the_project_is_clean() -> None:
     assert check_files([folder]) == []
 
 
-def test_a_recording_plays_to_a_caller_with_other_secrets(ours: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recording_plays_to_a_caller_with_other_secrets(
+    ours: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("query", "request body", "multipart", "header"):
         monkeypatch.setitem(SECRETS, name, f"another-{name}")
     with open_cassette(ours, source=None) as tape:
@@ -130,7 +132,9 @@ def test_the_same_secret_gets_the_same_mask_and_another_one_another() -> None:
         ("key with a prefix", "vid-3f2b8c1d-9e4a-4b7c-8d2e-1f0a9b8c7d6e"),
         ("long hex", "deadbeef" * 4),
         ("random text", "see 8fKq2LxZ91mVbT40wRcY7sPd"),
-        ("named", "api_key = hunter2hunter2"),
+        ("named", "export VIDEO_API_KEY=hunter2hunter2"),
+        ("named", "api_key: swordfish"),
+        ("cookie", "set-cookie: [session=swordfish; Path=/]"),
     ],
 )
 def test_shapes(kind: str, text: str) -> None:

@@ -17,7 +17,6 @@ from anyvideo import (
     MediaInfo,
     ModelSpec,
     Plan,
-    ProviderError,
     ProviderInfo,
     Quote,
     Video,
@@ -59,7 +58,7 @@ async def asynchronous(on_event: Callable[[Event], None]) -> None:
         try:
             await client.wait("job_1")
         except AllModelsFailed as error:
-            assert_type(error.exceptions[0], ProviderError | AllModelsFailed)
+            assert_type(error.job_id, str)
 
 
 async def plugin(provider: VideoProvider, order: Order, ref: Ref, facts: ProviderPlugin) -> None:

@@ -9,7 +9,19 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from anyvideo.cli import cassette, demo, generate, jobs, models, plan, simulate
+from anyvideo.cli import (
+    cassette,
+    costs,
+    demo,
+    generate,
+    jobs,
+    models,
+    plan,
+    recover,
+    scaffold,
+    simulate,
+    smoke,
+)
 from anyvideo.cli import options as opt
 from anyvideo.cli.console import forgiving_streams
 from anyvideo.cli.errors import failed, usage_error
@@ -94,6 +106,11 @@ app.command("providers")(models.providers)
 app.add_typer(jobs.jobs_app, name="jobs")
 app.command("resume")(jobs.resume)
 app.command("cancel")(jobs.cancel)
+app.command("recover")(recover.recover)
+app.command("costs")(costs.costs)
+app.command("budgets")(costs.budgets)
 app.command("simulate")(simulate.simulate)
 app.command("demo")(demo.demo)
 app.add_typer(cassette.cassette_app, name="cassette")
+app.command("new-provider")(scaffold.new_provider)
+app.command("smoke")(smoke.smoke)

@@ -41,6 +41,21 @@ def is_terminal(stream: TextIO) -> bool:
     return stream.isatty()
 
 
+def somebody_answers() -> bool:
+    """Whether a question can be asked: stdin and stderr are both a terminal."""
+    return is_terminal(sys.stdin) and is_terminal(sys.stderr)
+
+
+def agreed(question: str) -> bool:
+    """Ask on stderr; anything but yes is no. Raises KeyboardInterrupt."""
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    answer = sys.stdin.readline()
+    if not answer.endswith("\n"):
+        sys.stderr.write("\n")
+    return answer.strip().lower() in ("y", "yes")
+
+
 def table(*columns: str, whole: Collection[str] = ()) -> Table:
     """A table with one line under the header; its columns fold, but for those in `whole`."""
     from rich import box

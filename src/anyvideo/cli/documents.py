@@ -69,11 +69,13 @@ def job_document(job: Job) -> Document:
         "cost": cost_document(job.cost),
         "attempts": [attempt_document(attempt) for attempt in job.attempts],
         "adjustments": [adjustment_document(change) for change in job.adjustments],
-        "created_at": _moment(job.created_at),
+        "created_at": moment(job.created_at),
         "prompt": job.request.prompt,
         "cancel_requested": job.cancel_requested,
         "metadata": dict(job.metadata),
         "error": failure_document(job.failure),
+        "held": amount(dollars(sum(one.hold_micros for one in job.attempts if one.cost is None))),
+        "timeline": [step_document(step) for step in steps(job)],
     }
 
 
@@ -220,5 +222,6 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _moment(at: datetime) -> str:
+def moment(at: datetime) -> str:
+    """A time in UTC, to the second."""
     return at.isoformat(timespec="seconds").replace("+00:00", "Z")

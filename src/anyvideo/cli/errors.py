@@ -24,6 +24,7 @@ from anyvideo.types.errors import (
     StillRunning,
     UsageError,
 )
+from anyvideo.types.states import JobStatus
 
 if TYPE_CHECKING:
     from anyvideo.types.job import Attempt, Job
@@ -55,7 +56,7 @@ MEANINGS: dict[ExitCode, str] = {
 
 
 class Interrupted(JobError):
-    """Ctrl-C. The job goes on at the provider."""
+    """Ctrl-C. The job goes on at the provider, unless the message says that it was canceled."""
 
 
 EXIT_CODES: tuple[tuple[type[AnyVideoError], ExitCode], ...] = (
@@ -86,6 +87,16 @@ def interrupted(job_id: str | None) -> Interrupted:
     return Interrupted(
         f"interrupted; job {job_id} is kept", job_id=job_id, hint=ways_on(job_id, cancelable=True)
     )
+
+
+def stopped(job: Job) -> Interrupted:
+    """Ctrl-C and a cancel, as an error that says what it came to."""
+    cost = "" if job.cost is None else f" and cost {job.cost}"
+    if job.status is JobStatus.CANCELED:
+        return Interrupted(f"interrupted; job {job.id} is canceled{cost}", job_id=job.id)
+    hint = None if job.status is JobStatus.FAILED else ways_on(job.id)
+    ended = f"ended before the cancel: it {job.status}" if job.finished else f"is {job.status}, not canceled"
+    return Interrupted(f"interrupted; job {job.id} {ended}{cost}", job_id=job.id, hint=hint)
 
 
 def ways_on(job_id: str, *, cancelable: bool = False) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from anyvideo.cli.errors import ExitCode, failed, interrupted
+from anyvideo.cli.console import agreed, notes, somebody_answers
+from anyvideo.cli.errors import ExitCode, failed, interrupted, stopped
 from anyvideo.types.errors import AnyVideoError, JobNotFound
 
 if TYPE_CHECKING:
@@ -16,17 +17,33 @@ if TYPE_CHECKING:
 
 
 def followed(client: Client, watch: Watch, call: Callable[[], Video], *, as_json: bool) -> Video:
-    """What `call` returns; every other end is shown, with the job's attempts, and leaves the command."""
+    """What `call` returns; every other end is shown, with the job's attempts, and leaves the command.
+
+    Ctrl-C leaves the job running, unless somebody at a terminal wants it canceled.
+    """
     error: AnyVideoError
     try:
         with watch:
             return call()
     except KeyboardInterrupt:
-        error = interrupted(watch.job_id)
+        error = _interrupted(client, watch.job_id)
     except AnyVideoError as ended:
         error = ended
     job_id = getattr(error, "job_id", None) or watch.job_id
     raise failed(error, as_json=as_json, job=_recorded(client, job_id))
+
+
+def _interrupted(client: Client, job_id: str | None) -> AnyVideoError:
+    """What Ctrl-C comes to. The job goes on meanwhile; another Ctrl-C leaves it running."""
+    try:
+        if not job_id or not somebody_answers() or not agreed(f"\ncancel job {job_id}?"):
+            return interrupted(job_id)
+        notes().print(f"canceling job {job_id}")
+        return stopped(client.cancel(job_id))
+    except KeyboardInterrupt:
+        return interrupted(job_id)
+    except AnyVideoError as error:
+        return error
 
 
 def _recorded(client: Client, job_id: str | None) -> Job | None:

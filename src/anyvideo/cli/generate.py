@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from anyvideo.cli import options as opt
+from anyvideo.cli.console import notes
 from anyvideo.cli.follow import followed
 from anyvideo.cli.output import Target, deliver
 from anyvideo.cli.progress import Watch
@@ -28,15 +29,26 @@ def generate(
     attempt_timeout: opt.AttemptTimeout = None,
     poll_interval: opt.PollInterval = None,
     strict: opt.Strict = False,
+    allow_unpriced: opt.AllowUnpriced = False,
+    on_unknown: opt.OnUnknownOption = None,
+    max_duplicate_cost: opt.MaxDuplicateCost = None,
+    budgets: opt.BudgetOption = None,
+    idempotency_key: opt.IdempotencyKey = None,
+    cache: opt.Cache = False,
+    job_id: opt.OwnJobId = None,
+    metadata: opt.Metadata = None,
     output: opt.Output = None,
     as_json: opt.AsJson = False,
 ) -> None:
     """Buy one clip, wait for it and save it."""
     wish = opt.given(locals(), opt.WISH + opt.DRIVE)
+    wish |= {"metadata": opt.read_metadata(metadata), "budgets": opt.read_budgets(budgets)}
     session = session_of(ctx)
     settings = session.settings()
     target = Target.of(output, settings.output)
     watch = Watch()
     with session.client(watch, settings=settings) as client:
         video = followed(client, watch, lambda: client.generate(prompt, **wish), as_json=as_json)
+    if watch.job_id is None:
+        notes().print(f"reused job {video.job_id}: nothing was bought")
     deliver(video, target, prompt=prompt, as_json=as_json)

@@ -15,6 +15,7 @@ from anyvideo.cli.follow import STANDING, followed
 from anyvideo.cli.output import Target, deliver, show_attempts
 from anyvideo.cli.progress import Watch
 from anyvideo.cli.session import session_of
+from anyvideo.cli.timeline import steps
 from anyvideo.types.errors import StillRunning
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ jobs_app = typer.Typer(rich_markup_mode=None)
 @jobs_app.callback(invoke_without_command=True)
 def jobs(
     ctx: typer.Context,
-    status: opt.Status = None,
+    state: opt.State = None,
     limit: opt.Limit = 20,
     as_json: opt.AsJson = False,
 ) -> None:
@@ -35,7 +36,7 @@ def jobs(
     if ctx.invoked_subcommand is not None:
         return
     with session_of(ctx).client() as client:
-        found = client.jobs(status=status, limit=limit)
+        found = client.jobs(status=state, limit=limit)
     if as_json:
         emit({"jobs": [job_document(job) for job in found]})
         return
@@ -53,7 +54,7 @@ def jobs(
 
 @jobs_app.command("show")
 def show(ctx: typer.Context, job_id: opt.JobId, as_json: opt.AsJson = False) -> None:
-    """Show one job with its attempts."""
+    """Show one job: its attempts, what they cost, and every write."""
     with session_of(ctx).client() as client:
         job = client.job(job_id)
     emit(job_document(job)) if as_json else _show(job)
@@ -142,8 +143,18 @@ def _show(job: Job) -> None:
         console.print(f"why     {job.failure.kind}: {job.failure.message}")
     if job.attempts:
         show_attempts(job.attempts)
+        console.print()
+        _show_timeline(job)
     if not job.finished:
         console.print(f"next    anyvideo resume {job.id}, or anyvideo cancel {job.id}", soft_wrap=True)
+
+
+def _show_timeline(job: Job) -> None:
+    rows = table("when", "#", "write", "what happened", whole=("when", "#", "write"))
+    for step in steps(job):
+        when = step.at.astimezone().strftime("%H:%M:%S")
+        rows.add_row(when, str(step.attempt.number), step.write, step.words)
+    results().print(rows)
 
 
 def _since(at: datetime) -> str:

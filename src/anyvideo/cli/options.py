@@ -1,15 +1,33 @@
-"""The options that `generate` and `plan` share, declared once."""
+"""The options of the commands, declared once, and how their texts are read."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
+from anyvideo.types.budget import Budget, Period
 from anyvideo.types.errors import InvalidRequest
+
+
+class OnUnknown(StrEnum):
+    """What is done when a submit's answer is lost and nobody can tell."""
+
+    HOLD = "hold"
+    RESUBMIT = "resubmit"
+
+
+class Grouping(StrEnum):
+    """What costs are added up by."""
+
+    PROVIDER = "provider"
+    MODEL = "model"
+    DAY = "day"
+
 
 Prompt = Annotated[
     str | None, typer.Argument(metavar="PROMPT", help="What the clip should show.", show_default=False)
@@ -45,15 +63,58 @@ PollInterval = Annotated[
     float | None, typer.Option(metavar="SECONDS", help="How long between two looks at the job.")
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Turn down models that would change the request.")]
+AllowUnpriced = Annotated[
+    bool, typer.Option("--allow-unpriced", help="Use models whose highest price is not known, too.")
+]
+OnUnknownOption = Annotated[
+    OnUnknown | None,
+    typer.Option(
+        "--on-unknown",
+        metavar="hold|resubmit",
+        help="What to do when nobody can tell whether a model was bought.",
+    ),
+]
+MaxDuplicateCost = Annotated[
+    str | None,
+    typer.Option(metavar="DOLLARS", help="The most that resubmit may pay twice, like 0.50."),
+]
+BudgetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--budget",
+        metavar="LIMIT[/PERIOD][@SCOPE]",
+        help="A limit beside the settings' own, like 10/day@user:ann; repeat it for more.",
+    ),
+]
+IdempotencyKey = Annotated[
+    str | None, typer.Option(metavar="KEY", help="The same key with the same request is bought once.")
+]
+Cache = Annotated[bool, typer.Option("--cache", help="Reuse the clip of an identical earlier request.")]
+OwnJobId = Annotated[
+    str | None, typer.Option("--job-id", metavar="ID", help="An id of your own for the job.")
+]
+Metadata = Annotated[
+    list[str] | None,
+    typer.Option(metavar="KEY=VALUE", help="Kept with the job and shown again; repeat it for more."),
+]
 Output = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="FILE", help="Where to save the clip; default: a free name here."),
 ]
 Store = Annotated[str | None, typer.Option(metavar="FILE", help="The job store; memory: keeps nothing.")]
 Profile = Annotated[str | None, typer.Option(metavar="NAME", help="The profile of anyvideo.toml to use.")]
-Status = Annotated[
+State = Annotated[
     str | None,
-    typer.Option(metavar="STATUS", help="Only queued, running, succeeded, failed, canceled or unknown."),
+    typer.Option(
+        "--state",
+        "--status",
+        metavar="STATE",
+        help="Only queued, running, succeeded, failed, canceled or unknown.",
+    ),
+]
+By = Annotated[Grouping, typer.Option("--by", metavar="provider|model|day", help="What is added up.")]
+RecoverTimeout = Annotated[
+    float | None, typer.Option("--timeout", metavar="SECONDS", help="How long to wait; default: to the end.")
 ]
 Limit = Annotated[int, typer.Option(metavar="N", help="How many, newest first.", min=1)]
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id, as `anyvideo jobs` lists it.")]
@@ -83,13 +144,25 @@ WISH = (
     "audio",
     "models",
     "strict",
+    "allow_unpriced",
 )
-DRIVE = ("max_cost", "timeout", "attempt_timeout", "poll_interval")
+DRIVE = (
+    "max_cost",
+    "timeout",
+    "attempt_timeout",
+    "poll_interval",
+    "on_unknown",
+    "max_duplicate_cost",
+    "idempotency_key",
+    "cache",
+    "job_id",
+)
 
 
 def given(values: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     """What the caller said: for everything else the library's own default holds."""
-    return {name: values[name] for name in names if values[name] is not None and values[name] != []}
+    said = {name: values[name] for name in names if values[name] is not None and values[name] != []}
+    return {name: value.value if isinstance(value, StrEnum) else value for name, value in said.items()}
 
 
 def check_seconds(**seconds: float | None) -> None:
@@ -101,3 +174,31 @@ def check_seconds(**seconds: float | None) -> None:
                 field=name,
                 hint="leave it out for the default",
             )
+
+
+def read_metadata(pairs: Sequence[str] | None) -> dict[str, str]:
+    """`KEY=VALUE` texts as a mapping. Raises InvalidRequest."""
+    found: dict[str, str] = {}
+    for pair in pairs or ():
+        key, equals, value = pair.partition("=")
+        if not key or not equals:
+            raise InvalidRequest(
+                f"metadata {pair!r} is no KEY=VALUE", field="metadata", hint="like --metadata order=17"
+            )
+        if key in found:
+            raise InvalidRequest(f"metadata {key!r} is given twice", field="metadata")
+        found[key] = value
+    return found
+
+
+def read_budgets(texts: Sequence[str] | None) -> tuple[Budget, ...]:
+    """`LIMIT[/PERIOD][@SCOPE]` texts as budgets. Raises InvalidRequest."""
+    return tuple(_budget(text) for text in texts or ())
+
+
+def _budget(text: str) -> Budget:
+    amount, at, scope = text.partition("@")
+    limit, slash, period = amount.partition("/")
+    return Budget(
+        limit, period=cast("Period", period) if slash else "total", scope=scope if at else "project"
+    )

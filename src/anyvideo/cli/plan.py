@@ -38,6 +38,7 @@ def plan(
     attempt_timeout: opt.AttemptTimeout = None,
     poll_interval: opt.PollInterval = None,
     strict: opt.Strict = False,
+    allow_unpriced: opt.AllowUnpriced = False,
     output: opt.Output = None,
     as_json: opt.AsJson = False,
 ) -> None:

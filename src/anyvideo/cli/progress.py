@@ -12,9 +12,12 @@ from rich.text import Text
 
 from anyvideo.cli.console import is_terminal
 from anyvideo.types.events import Event, EventKind
+from anyvideo.types.money import dollars
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
+
+    from anyvideo.types.budget import Threshold
 
 _STEP: Final = 4
 """Without a terminal, progress is told in quarters."""
@@ -123,10 +126,15 @@ def describe(event: Event) -> Text | None:
             return _line(event, f"may have taken the job, nobody can tell yet: {_why(event)}", "yellow")
         case EventKind.TROUBLE | EventKind.UNKNOWN_WORD:
             return _line(event, _why(event), "yellow")
-        case EventKind.BUDGET_THRESHOLD:
-            return Text(f"budget: {event.message}", "yellow")
+        case EventKind.BUDGET_THRESHOLD if event.threshold is not None:
+            return Text(_used_up(event.threshold), "yellow")
         case _:
             return None
+
+
+def _used_up(threshold: Threshold) -> str:
+    used, limit = dollars(threshold.used_micros), dollars(threshold.limit_micros)
+    return f"budget: {threshold.percent} % of {limit} USD for {threshold.scope} ({threshold.period}) is used: {used} USD"
 
 
 def _ended(event: Event) -> Text:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from anyvideo.client import Client
     from anyvideo.settings import Settings
+    from anyvideo.types.budget import Budget
     from anyvideo.types.events import Event
 
 
@@ -28,12 +29,18 @@ class Session:
         return load_settings(profile=self.profile)
 
     def client(
-        self, on_event: Callable[[Event], None] | None = None, *, settings: Settings | None = None
+        self,
+        on_event: Callable[[Event], None] | None = None,
+        *,
+        settings: Settings | None = None,
+        budgets: Sequence[Budget] = (),
     ) -> Client:
         """A client over the caller's own settings; use it in a `with` block."""
         from anyvideo.client import Client
 
-        return Client(store=self.store, settings=settings or self.settings(), on_event=on_event)
+        return Client(
+            store=self.store, settings=settings or self.settings(), budgets=budgets, on_event=on_event
+        )
 
 
 def session_of(ctx: typer.Context) -> Session:

@@ -13,7 +13,8 @@ from typing import Any, Literal, Self, Unpack
 import anyio
 
 from anyvideo.catalog.spec import ModelSpec
-from anyvideo.client.planner import Planner, ProviderInfo, nothing_fits, with_image
+from anyvideo.client.pictures import Pictures
+from anyvideo.client.planner import Planner, ProviderInfo, nothing_fits, reference_notes, with_image
 from anyvideo.jobs.backends import Backends
 from anyvideo.jobs.clock import SystemClock
 from anyvideo.jobs.driver import Driver
@@ -68,6 +69,7 @@ class AsyncClient:
         self._on_event = on_event
         self._budgets = (*self._settings.budgets, *budgets)
         self._store = SQLiteStore(store if store is not None else self._settings.store)
+        self._pictures = Pictures(self._settings, self._clock)
         self._backends = Backends(self._plugins, self._settings, self._clock, self._store.folder)
         self._planner = Planner(
             plugins=self._plugins,
@@ -109,7 +111,8 @@ class AsyncClient:
 
         Raises InvalidRequest and UnknownModel.
         """
-        return await self._planner.plan(Wish.of(prompt, **options), remember=self._closing is not None)
+        wish = await self._pictures.planned(prompt, options)
+        return await self._planner.plan(wish, remember=self._closing is not None)
 
     async def submit(self, prompt: str | None = None, **options: Unpack[BuyOptions]) -> Job:
         """Record a job and return at once; the open client drives it in the background.
@@ -119,7 +122,7 @@ class AsyncClient:
         NoModelFits, BudgetExceeded and StoreError, before anything is sent.
         """
         self._check_open()
-        wish = Wish.of(prompt, **options)
+        wish = await self._pictures.bought(prompt, options)
         plan = await self._planner.plan(wish, remember=True)
         if not plan.ready:
             raise nothing_fits(plan)
@@ -128,8 +131,13 @@ class AsyncClient:
         await self._plugins.check_request(wish.request)
         image = wish.request.image
         kept = None if image is None else await self._store.keep_input(image)
+        references = {name: await self._store.keep_input(one) for name, one in wish.references.items()}
         written = await record(
-            replace(wish, request=replace(wish.request, image=kept)),
+            replace(
+                wish,
+                request=replace(wish.request, image=kept),
+                metadata={**wish.metadata, **reference_notes(references)},
+            ),
             with_image(plan, kept),
             self._options(wish),
             store=self._store,
@@ -138,6 +146,8 @@ class AsyncClient:
         )
         for kind in (EventKind.JOB_RECORDED, EventKind.ATTEMPT_STARTED):
             self._say(kind, written.job, model=written.job.attempts[0].model)
+        if wish.without_image is not None:
+            self._say(EventKind.IMAGE_DROPPED, written.job, message=wish.without_image)
         for threshold in written.thresholds:
             self._say(EventKind.BUDGET_THRESHOLD, written.job, threshold=threshold)
         self._driver.drive(written.job.id)

@@ -13,7 +13,7 @@ from anyvideo.routing.plan import make_plan
 from anyvideo.settings import Settings
 from anyvideo.types.clock import Clock
 from anyvideo.types.errors import NoModelFits
-from anyvideo.types.plan import Plan
+from anyvideo.types.plan import Adjustment, Candidate, Plan
 from anyvideo.types.request import Image
 
 
@@ -46,7 +46,7 @@ class Planner:
     async def plan(self, wish: Wish, *, remember: bool) -> Plan:
         """The plan for a wish; `remember` leaves out models that lately did not work for these accounts."""
         readiness = {plugin.name: self._settings.missing(plugin) for plugin in self._plugins.all}
-        return make_plan(
+        plan = make_plan(
             wish.request,
             plugins=self._plugins.all,
             specs=self._backends.specs,
@@ -59,6 +59,8 @@ class Planner:
             allow_unpriced=wish.options.allow_unpriced,
             shunned=await self._shunned(readiness) if remember else {},
         )
+        notes = _notes(wish)
+        return replace(plan, candidates=tuple(_noted(one, notes) for one in plan.candidates))
 
     def providers(self) -> list[ProviderInfo]:
         """Every installed plugin, the broken ones among them."""
@@ -100,6 +102,28 @@ def with_image(plan: Plan, image: Image | None) -> Plan:
         for candidate in plan.candidates
     )
     return replace(plan, candidates=candidates)
+
+
+def _notes(wish: Wish) -> tuple[Adjustment, ...]:
+    """What is done otherwise than asked, whichever model does it."""
+    notes: tuple[Adjustment, ...] = ()
+    if wish.without_image is not None:
+        notes += (Adjustment(field="image", asked="a picture", given=None, reason=wish.without_image),)
+    if wish.references:
+        names = ", ".join(wish.references)
+        reason = "this model takes none; they are kept in the job's metadata"
+        notes += (Adjustment(field="reference_images", asked=names, given=None, reason=reason),)
+    return notes
+
+
+def _noted(candidate: Candidate, notes: tuple[Adjustment, ...]) -> Candidate:
+    fit = candidate.fit
+    return replace(candidate, fit=replace(fit, adjustments=(*fit.adjustments, *notes)))
+
+
+def reference_notes(references: Mapping[str, Image]) -> dict[str, str]:
+    """The metadata that names reference pictures: an address, or where the content was kept."""
+    return {f"reference_image.{name}": image.url or str(image.path) for name, image in references.items()}
 
 
 def nothing_fits(plan: Plan) -> NoModelFits:

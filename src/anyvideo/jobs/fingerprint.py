@@ -17,18 +17,25 @@ def fingerprint(attempt: Attempt) -> str:
 
 def fit_fingerprint(fit: Fit) -> str:
     """The digest of a fitted request: model, everything that is sent, and the picture."""
-    return _digest([fit.model, dict(fit.inputs), _picture(fit.image)])
+    inputs = {name: _same_number(value) for name, value in fit.inputs.items()}
+    return _digest([fit.model, inputs, _picture(fit.image)])
 
 
 def request_fingerprint(request: VideoRequest, models: tuple[str, ...]) -> str:
     """The digest of what a caller asked for."""
-    fields = {name: getattr(request, name) for name in VideoRequest.__dataclass_fields__ if name != "image"}
+    names = VideoRequest.__dataclass_fields__.keys() - {"image"}
+    fields = {name: _same_number(getattr(request, name)) for name in names}
     return _digest([fields, list(models), _picture(request.image)])
 
 
 def job_fingerprint(job: Job) -> str:
     """The digest of what a job's caller asked for."""
     return request_fingerprint(job.request, job.options.models)
+
+
+def _same_number(value: object) -> object:
+    """5 and 5.0 are the same wish, and only one of them survives being stored."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _picture(image: Image | None) -> str | None:

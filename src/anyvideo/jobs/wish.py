@@ -6,24 +6,33 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal, Self, TypedDict, Unpack
+from typing import Any, Literal, Self, TypedDict, Unpack, get_args
 
 from anyvideo.media.inputs import ImageSource, load_image
 from anyvideo.types.budget import Budget
 from anyvideo.types.errors import InvalidRequest
 from anyvideo.types.job import JobOptions
 from anyvideo.types.money import parse_cap
-from anyvideo.types.request import VideoRequest
+from anyvideo.types.request import Image, VideoRequest
 
 Policy = Literal["listed", "cheapest"]
 OnUnknown = Literal["hold", "resubmit"]
+ImageTransfer = Literal["auto", "upload", "url"]
+ImageFallback = Literal["error", "text"]
 _JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 class PlanOptions(TypedDict, total=False):
-    """What `plan` takes beside the prompt. Lengths in seconds; see VideoRequest for the rest."""
+    """What `plan` takes beside the prompt. Lengths in seconds; see VideoRequest for the rest.
+
+    `image_transfer` says how the picture reaches the vendor: "upload" always hands over its content (an
+    address is fetched first), "url" always an address, "auto" an address where there is a public one.
+    `image_fallback="text"` goes on without a picture that cannot be read or uploaded in three tries.
+    """
 
     image: ImageSource | None
+    image_transfer: ImageTransfer | None
+    image_fallback: ImageFallback | None
     duration: float | None
     aspect_ratio: str | None
     resolution: str | None
@@ -38,13 +47,18 @@ class PlanOptions(TypedDict, total=False):
 
 
 class BuyOptions(PlanOptions, total=False):
-    """What `submit` and `generate` take too: caps in dollars as text or Decimal, times in seconds."""
+    """What `submit` and `generate` take too: caps in dollars as text or Decimal, times in seconds.
+
+    `reference_images` are pictures of characters by name. No model here takes them: they are kept beside the
+    job and named in its metadata as `reference_image.NAME`.
+    """
 
     max_cost: str | int | Decimal | None
     timeout: float | None
     attempt_timeout: float | None
     poll_interval: float | None
     metadata: Mapping[str, str] | None
+    reference_images: Mapping[str, ImageSource | None] | None
     job_id: str | None
     budgets: Sequence[Budget]
     on_unknown: OnUnknown | None
@@ -55,7 +69,10 @@ class BuyOptions(PlanOptions, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """A checked request, the models it may use, and how it is to be driven. Times in seconds."""
+    """A checked request, the models it may use, and how it is to be driven. Times in seconds.
+
+    `without_image` says why the caller's picture was left out.
+    """
 
     request: VideoRequest
     options: JobOptions
@@ -68,6 +85,8 @@ class Wish:
     idempotency_key: str | None = None
     cache: bool = False
     on_unknown: OnUnknown | None = None
+    without_image: str | None = None
+    references: Mapping[str, Image] = field(default_factory=dict)
 
     @classmethod
     def of(cls, prompt: str | None, **options: Unpack[BuyOptions]) -> Self:
@@ -102,6 +121,11 @@ class Wish:
             idempotency_key=_key(options.get("idempotency_key")),
             cache=options.get("cache", False),
             on_unknown=options.get("on_unknown"),
+            references={
+                _reference_name(name): load_image(source)
+                for name, source in (options.get("reference_images") or {}).items()
+                if source is not None
+            },
         )
 
 
@@ -122,7 +146,18 @@ def _driving(models: tuple[str, ...], options: BuyOptions) -> JobOptions:
         max_duplicate_micros=duplicate,
         budgets=tuple(options.get("budgets", ())),
         models=models,
+        image_transfer=_choice("image_transfer", options.get("image_transfer"), get_args(ImageTransfer)),
+        image_fallback=_choice("image_fallback", options.get("image_fallback"), get_args(ImageFallback)),
     )
+
+
+def _choice(name: str, value: str | None, known: tuple[Any, ...]) -> Any:
+    """The value, or the first of the known ones where none is given."""
+    if value is not None and value not in known:
+        raise InvalidRequest(
+            f"{name} is not understood: {value!r}", field=name, hint=f"one of: {', '.join(known)}"
+        )
+    return value or known[0]
 
 
 def _cap(name: Literal["max_cost", "max_duplicate_cost"], options: BuyOptions) -> int | None:
@@ -151,6 +186,16 @@ def _key(key: str | None) -> str | None:
     if key is not None and not 0 < len(key) <= 255:
         raise InvalidRequest("idempotency_key must have 1 to 255 characters", field="idempotency_key")
     return key
+
+
+def _reference_name(name: str) -> str:
+    if not _JOB_ID.fullmatch(name):
+        raise InvalidRequest(
+            f"a reference image cannot be called {name!r}",
+            field="reference_images",
+            hint="use letters, digits, '.', '_' and '-'",
+        )
+    return name
 
 
 def _job_id(job_id: str | None) -> str | None:

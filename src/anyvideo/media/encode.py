@@ -59,7 +59,7 @@ def encode_mp4(
         with av.open(str(part), "w", format="mp4", options=_MUXER) as container:
             count = _write(container, frames, width, height, rate)
         part.replace(destination)
-    except av.FFmpegError as error:
+    except av.error.FFmpegError as error:
         raise MediaError(f"could not encode {destination.name}: {error}") from error
     finally:
         part.unlink(missing_ok=True)

@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
+import binascii
 import hashlib
 from pathlib import Path
 from typing import IO
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from anyvideo.types.errors import InvalidRequest
 from anyvideo.types.request import Image
+from anyvideo.types.video import Video
 
 MAX_BYTES = 100 * 1024 * 1024
 _SIGNATURES = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"))
 _HINT = "give a JPEG, PNG or WebP picture, or an https address"
 
-ImageSource = str | Path | bytes | IO[bytes] | Image
+ImageSource = str | Path | bytes | IO[bytes] | Image | Video
+"""A path, an address (https, `data:`, `s3://bucket/key`, `supabase://bucket/path`), content, an open file, or
+an earlier clip, which stands for its last frame."""
+
+_ADDRESSES = ("http://", "https://", "s3://", "supabase://")
 
 
 def load_image(source: ImageSource) -> Image:
     """A checked Image. Content is read now; an address is only checked for its form, never fetched.
 
-    Raises InvalidRequest (field `image`) for what cannot be read, is no picture, or is over 100 MiB.
+    Blocks while it reads a file or decodes a clip. Raises InvalidRequest (field `image`) for what cannot be
+    read, is no picture, or is over 100 MiB; MissingExtra for a clip without PyAV.
     """
     if isinstance(source, Image):
         return source
-    if isinstance(source, str) and source.startswith(("http://", "https://")):
+    if isinstance(source, str) and source.startswith(_ADDRESSES):
         return Image(url=_checked_address(source))
-    content = _content(source)
+    return picture_of(_content(source))
+
+
+def picture_of(content: bytes) -> Image:
+    """The Image of a file's content. Raises InvalidRequest for what is no picture or is over 100 MiB."""
     if not content:
         raise InvalidRequest("the image is empty", field="image", hint=_HINT)
     if len(content) > MAX_BYTES:
@@ -39,9 +50,13 @@ def load_image(source: ImageSource) -> Image:
     )
 
 
-def _content(source: str | Path | bytes | IO[bytes]) -> bytes:
+def _content(source: str | Path | bytes | IO[bytes] | Video) -> bytes:
     if isinstance(source, bytes):
         return source
+    if isinstance(source, Video):
+        return _last_frame(source)
+    if isinstance(source, str) and source[:5].lower() == "data:":
+        return _inline(source)
     if isinstance(source, str | Path):
         try:
             with Path(source).open("rb") as file:
@@ -71,3 +86,31 @@ def _checked_address(address: str) -> str:
     if not parts.hostname or parts.username or parts.password:
         raise InvalidRequest("the image address needs a host and no credentials", field="image", hint=_HINT)
     return address
+
+
+def _inline(address: str) -> bytes:
+    """The content of a data URI (RFC 2397)."""
+    head, comma, body = address[5:].partition(",")
+    if not comma:
+        raise InvalidRequest("the data URI has no comma", field="image", hint=_HINT)
+    if len(body) > MAX_BYTES * 3:
+        raise InvalidRequest("the image is larger than 100 MiB", field="image", hint="scale it down")
+    content = unquote_to_bytes(body)
+    if not head.lower().endswith(";base64"):
+        return content
+    try:
+        return binascii.a2b_base64(content, strict_mode=True)
+    except binascii.Error:
+        raise InvalidRequest("the data URI is not valid base64", field="image", hint=_HINT) from None
+
+
+def _last_frame(video: Video) -> bytes:
+    from anyvideo.media.frames import last_frame
+    from anyvideo.types.errors import MediaError
+
+    try:
+        return last_frame(video.path)
+    except (MediaError, OSError) as error:
+        raise InvalidRequest(
+            f"the last frame of job {video.job_id} cannot be read: {error}", field="image", hint=_HINT
+        ) from error

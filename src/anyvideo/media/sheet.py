@@ -50,7 +50,7 @@ def contact_sheet(
             sheet.paste(
                 picture.resize((tile_width, tile_height), Image.Resampling.LANCZOS, reducing_gap=3.0), at
             )
-    except av.FFmpegError as error:
+    except av.error.FFmpegError as error:
         raise MediaError(f"could not decode {Path(video_path).name}: {error}") from error
     destination = Path(png_path)
     part = destination.with_name(destination.name + ".part")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping
 
 import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -102,6 +103,38 @@ class OutputTransport(httpx.AsyncBaseTransport):
         """Close the connections."""
         await self._lines.aclose()
         await self._resolver.close()
+
+
+class OwnOriginTransport(httpx.AsyncBaseTransport):
+    """Reads from one origin that the user owns, with the user's key, and refuses every other.
+
+    What a redirect names is another request, so the key cannot follow it elsewhere.
+    """
+
+    def __init__(
+        self, base_url: str, *, headers: Mapping[str, str], timeouts: Timeouts | None = None
+    ) -> None:
+        self._origin = origin_of(base_url)
+        self._headers = dict(headers)
+        self._timeouts = timeouts or Timeouts()
+        self._lines = Lines(Tls(), resolver=None, https=self._origin.startswith("https:"))
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Raises DownloadFailed for another origin, PluginError for what would write."""
+        if request.method not in SAFE_METHODS:
+            raise PluginError(f"a {request.method} to the user's storage is not sent")
+        if origin_of(str(request.url)) != self._origin:
+            raise refused("it leads away from your own storage")
+        request.headers.update({**self._headers, "accept-encoding": "identity"})
+        set_timeouts(request, connect=self._timeouts.connect, silence=self._timeouts.outputs)
+        answer = await self._lines.pooled().handle_async_request(request)
+        await _refuse_encoded(answer)
+        answer.headers.pop("set-cookie", None)
+        return answer
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._lines.aclose()
 
 
 def _default_port(url: httpx.URL) -> int:

@@ -15,6 +15,8 @@ from anyvideo.types.money import hold_micros
 
 Policy = Literal["listed", "cheapest"]
 OnUnknown = Literal["hold", "resubmit"]
+ImageTransfer = Literal["auto", "upload", "url"]
+ImageFallback = Literal["error", "text"]
 PROFILES = frozenset({"development", "production"})
 """Profiles that need no table of their own."""
 
@@ -38,6 +40,9 @@ class Declared:
     poll_max: float | None = None
     catalogs: Mapping[str, Path] = field(default_factory=dict)
     prompts: Mapping[str, str] = field(default_factory=dict)
+    image_transfer: ImageTransfer | None = None
+    image_fallback: ImageFallback | None = None
+    storage: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_declared(document: Document, profile: str) -> Declared:
@@ -92,6 +97,13 @@ def _read(t: Table, folder: Path) -> Declared:
         windows=_windows(t.table("recovery")) if t.has("recovery") else {},
         catalogs={name: _path(path, folder) for name, path in catalogs.items()},
         prompts=t.words("prompts") if t.has("prompts") else {},
+        image_transfer=cast(ImageTransfer, t.choice("image_transfer", get_args(ImageTransfer)))
+        if t.has("image_transfer")
+        else None,
+        image_fallback=cast(ImageFallback, t.choice("image_fallback", get_args(ImageFallback)))
+        if t.has("image_fallback")
+        else None,
+        storage=_storage(t.table("storage")) if t.has("storage") else {},
         **_times(t.table("timeouts") if t.has("timeouts") else None),
     )
     t.done()
@@ -102,6 +114,15 @@ def _store(t: Table, folder: Path) -> str:
     path = t.text("path")
     t.done()
     return path if path == "memory:" else str(_path(path, folder))
+
+
+def _storage(t: Table) -> dict[str, str]:
+    """Where private pictures lie. The keys to them come from variables only, never from this file."""
+    places = {
+        name: t.text(name) for name in ("s3_endpoint", "s3_region", "supabase_url") if t.has(name)
+    }
+    t.done()
+    return places
 
 
 def _folder(t: Table, folder: Path) -> Path:

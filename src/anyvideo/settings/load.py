@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from anyvideo.net.storage import StorageAccess
 from anyvideo.net.wire import Timeouts
+from anyvideo.settings.checks import check_base_url
 from anyvideo.settings.declared import Declared, read_declared
 from anyvideo.settings.sources import Lookup, find_sources
 from anyvideo.settings.values import DEFAULT_ROUTE, RouteOrigin, Settings, Windows
@@ -46,6 +48,9 @@ def load_settings(
         on_unknown=declared.on_unknown or usual.on_unknown,
         catalogs=declared.catalogs,
         prompts=declared.prompts,
+        image_transfer=declared.image_transfer or usual.image_transfer,
+        image_fallback=declared.image_fallback or usual.image_fallback,
+        storage=_storage(lookup, declared),
         lookup=lookup,
     )
 
@@ -74,6 +79,24 @@ def _store(lookup: Lookup, declared: Declared) -> str:
     from platformdirs import user_data_path
 
     return str(user_data_path("anyvideo") / "jobs.db")
+
+
+def _storage(lookup: Lookup, declared: Declared) -> StorageAccess:
+    """The user's own storage: places from variables, then from the file; keys from variables alone."""
+    s3 = {
+        "access_key_id": lookup.get("AWS_ACCESS_KEY_ID"),
+        "secret_access_key": lookup.get("AWS_SECRET_ACCESS_KEY"),
+        "session_token": lookup.get("AWS_SESSION_TOKEN"),
+        "region": lookup.get("AWS_REGION", "AWS_DEFAULT_REGION") or declared.storage.get("s3_region"),
+        "endpoint": lookup.get("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+        or declared.storage.get("s3_endpoint"),
+    }
+    url = lookup.get("SUPABASE_URL") or declared.storage.get("supabase_url")
+    return StorageAccess(
+        s3={name: value for name, value in s3.items() if value is not None},
+        supabase_url=None if url is None else check_base_url(url, "SUPABASE_URL"),
+        supabase_key=lookup.get("SUPABASE_SERVICE_KEY", "SUPABASE_SERVICE_ROLE_KEY"),
+    )
 
 
 def _concurrency(lookup: Lookup) -> int | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from anyvideo.catalog.spec import ModelSpec
+from anyvideo.net.storage import StorageAccess
 from anyvideo.net.wire import Timeouts
 from anyvideo.provider import ProviderPlugin
 from anyvideo.settings.checks import check_base_url, check_key, check_version
@@ -68,6 +69,9 @@ class Settings:
     windows: Windows = field(default_factory=Windows)
     catalogs: Mapping[str, Path] = field(default_factory=dict)
     prompts: Mapping[str, str] = field(default_factory=dict)
+    image_transfer: Literal["auto", "upload", "url"] = "auto"
+    image_fallback: Literal["error", "text"] = "error"
+    storage: StorageAccess = field(default_factory=StorageAccess)
     keys: Mapping[str, KeySource] = field(default_factory=dict, repr=False)
     lookup: Lookup = field(default_factory=Lookup, repr=False)
 

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from anyvideo.testing.checkout import use_checkout
     from anyvideo.testing.conformance import ProviderConformance, Samples
     from anyvideo.testing.simulator import SimulatedVendor, SimulatorServer, World, create_app, serve
 
@@ -17,15 +18,19 @@ __all__ = [
     "World",
     "create_app",
     "serve",
+    "use_checkout",
 ]
 
-_CONFORMANCE = frozenset({"ProviderConformance", "Samples"})
+_HOMES = {
+    "ProviderConformance": "conformance",
+    "Samples": "conformance",
+    "use_checkout": "checkout",
+}
 
 
 def __getattr__(name: str) -> object:
     if name in __all__:
-        home = "conformance" if name in _CONFORMANCE else "simulator"
-        return getattr(import_module(f"anyvideo.testing.{home}"), name)
+        return getattr(import_module(f"anyvideo.testing.{_HOMES.get(name, 'simulator')}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -99,7 +99,9 @@ def fake_provider(anyvideo_stage: Stage) -> Callable[[str], FakeProvider]:
 
 
 @pytest.fixture
-def anyvideo_stage(request: pytest.FixtureRequest, tmp_path: Path, memory_store: str) -> Stage:
+def anyvideo_stage(
+    request: pytest.FixtureRequest, tmp_path: Path, memory_store: str, virtual_clock: VirtualClock
+) -> Stage:
     """What the clients of this test are wired to."""
     from anyvideo.testing.kit import Stage, replay_environ
 
@@ -107,7 +109,9 @@ def anyvideo_stage(request: pytest.FixtureRequest, tmp_path: Path, memory_store:
     simulators = next(
         (name for name in ("simulator", "simulator_process") if name in request.fixturenames), None
     )
-    stage = Stage(folder=tmp_path, clock=_clock(request, mode, simulators), store=memory_store, mode=mode)
+    elsewhere = mode == "live" or (simulators == "simulator_process" and mode is None)
+    clock = None if elsewhere else virtual_clock
+    stage = Stage(folder=tmp_path, clock=clock, store=memory_store, mode=mode)
     match mode:
         case "replay":
             stage.environ = replay_environ()
@@ -119,13 +123,6 @@ def anyvideo_stage(request: pytest.FixtureRequest, tmp_path: Path, memory_store:
     return stage
 
 
-def _clock(request: pytest.FixtureRequest, mode: Mode | None, simulators: str | None) -> Any:
-    """Virtual time, but where something outside keeps its own."""
-    if mode == "live" or (simulators == "simulator_process" and mode is None):
-        return None
-    return request.getfixturevalue("virtual_clock")
-
-
 def _environ() -> dict[str, str]:
     import os
 
@@ -133,9 +130,7 @@ def _environ() -> dict[str, str]:
 
 
 @pytest.fixture
-def video_client(
-    anyvideo_stage: Stage, virtual_clock: VirtualClock, request: pytest.FixtureRequest
-) -> Iterator[FactoryOfClients]:
+def video_client(anyvideo_stage: Stage, request: pytest.FixtureRequest) -> Iterator[FactoryOfClients]:
     """`video_client(models=[…])` makes a `Client` on this test's fakes, simulators or cassette.
 
     Other arguments are the client's own. It is closed after the test.
@@ -155,9 +150,7 @@ def video_client(
 
 
 @pytest.fixture
-def async_video_client(
-    anyvideo_stage: Stage, virtual_clock: VirtualClock, request: pytest.FixtureRequest
-) -> FactoryOfClients:
+def async_video_client(anyvideo_stage: Stage, request: pytest.FixtureRequest) -> FactoryOfClients:
     """`async with async_video_client(models=[…]) as client`: the same for an `AsyncClient`."""
     from anyvideo.client import AsyncClient
 

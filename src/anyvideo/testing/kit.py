@@ -83,7 +83,7 @@ def replay_environ() -> dict[str, str]:
 
 
 def moves(url: str, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """From the simulators' addresses to those that a cassette shows: the vendors' own, and `.invalid` ones."""
+    """From the simulators' addresses to those that a cassette shows: the vendors' own, and `.invalid`."""
     for plugin in plugins():
         yield f"{url}/{plugin.name}/outputs", f"https://outputs.invalid/{plugin.name}"
         base = environ.get(plugin.base_url_variable or "")

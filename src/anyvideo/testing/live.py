@@ -37,7 +37,7 @@ class Purse:
         )
 
     def lend(self, wanted: object) -> Decimal:
-        """What one call may cost: what it wants, at most what is left. Fails the test when that is nothing."""
+        """What one call may cost: what it wants, at most what is left. Fails the test when nothing is."""
         left = self.left()
         if not left:
             pytest.fail(f"the cap of ${self.cap} for live recording is used up", pytrace=False)

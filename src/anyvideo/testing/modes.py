@@ -25,10 +25,10 @@ KIT_FIXTURES: Final = SIMULATORS | {
 }
 LOOPBACK: Final = r"127\.|::1|localhost"
 NOWHERE: Final = r"(?!)"
-ANYWHERE: Final = r"(?s).*"
+ANYWHERE: Final = r"[\s\S]*"
 
-TAPE: Final = pytest.StashKey["Tape"]()
-RECORDED: Final = pytest.StashKey[set[Path]]()
+TAPE: Final[pytest.StashKey[Tape]] = pytest.StashKey()
+RECORDED: Final[pytest.StashKey[set[Path]]] = pytest.StashKey()
 
 _UNFIT: Final = re.compile(r"[^\w.=+-]+")
 

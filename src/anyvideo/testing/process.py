@@ -41,7 +41,13 @@ class SimulatorProcess:
             self._process.communicate(timeout=20)
 
     def fault(
-        self, provider: str, fault: str, *, model: str | None = None, times: int | None = None, **params: object
+        self,
+        provider: str,
+        fault: str,
+        *,
+        model: str | None = None,
+        times: int | None = None,
+        **params: object,
     ) -> None:
         """Order a fault."""
         given = {"model": model, "times": times, **params}

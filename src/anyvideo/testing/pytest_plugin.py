@@ -41,7 +41,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="The most that a live recording may cost in all; it is refused without.",
     )
     group.addoption(
-        "--anyvideo-cassettes", metavar="FOLDER", help="Where cassettes lie, over the setting anyvideo_cassettes."
+        "--anyvideo-cassettes",
+        metavar="FOLDER",
+        help="Where cassettes lie, over the setting anyvideo_cassettes.",
     )
     parser.addini("anyvideo_cassettes", "Where cassettes lie; default: `cassettes` beside each test file.")
     parser.addini(
@@ -104,11 +106,11 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
         return (yield)
     try:
         result = yield
-    except BaseException as error:
+    except BaseException:
         tape.discarded = True
         if tape.misses:
             raise pytest.fail.Exception(_missing(tape), pytrace=False) from None
-        raise error
+        raise
     _check(tape)
     return result
 
@@ -118,7 +120,9 @@ def _check(tape: Tape) -> None:
         pytest.fail(_missing(tape), pytrace=False)
     if not tape.replaying and not tape.data:
         tape.discarded = True
-        pytest.fail("nothing was recorded: this test sent nothing over HTTP; remove its marker", pytrace=False)
+        pytest.fail(
+            "nothing was recorded: this test sent nothing over HTTP; remove its marker", pytrace=False
+        )
     unplayed = tape.unplayed() if tape.replaying else []
     if unplayed:
         pytest.fail(

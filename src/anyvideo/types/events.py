@@ -23,6 +23,8 @@ class EventKind(StrEnum):
     ATTEMPT_ENDED = "attempt_ended"
     OUTCOME_UNKNOWN = "outcome_unknown"
     DOWNLOADING = "downloading"
+    IMAGE_DROPPED = "image_dropped"
+    MISMATCH = "mismatch"
     JOB_ENDED = "job_ended"
     BUDGET_THRESHOLD = "budget_threshold"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -63,8 +63,7 @@ class Failure:
 
     def error(self, *, provider: str, model: str) -> ProviderError:
         """The typed error again."""
-        cls = PROVIDER_ERRORS[self.kind]
-        return cls(
+        return _maker(self.kind)(
             self.message,
             provider=provider,
             model=model,
@@ -92,6 +91,10 @@ class Failure:
             transient=error.transient or (isinstance(error, DownloadFailed) and error.retryable),
             hint=error.hint,
         )
+
+
+def _maker(kind: str) -> Callable[..., ProviderError]:
+    return PROVIDER_ERRORS[kind]
 
 
 UsageValue = int | float | str | bool
@@ -224,6 +227,8 @@ class JobOptions:
     max_duplicate_micros: int | None = None
     budgets: tuple[Budget, ...] = ()
     models: tuple[str, ...] = ()
+    image_transfer: Literal["auto", "upload", "url"] = "auto"
+    image_fallback: Literal["error", "text"] = "error"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,12 +29,15 @@ if TYPE_CHECKING:
 
 LARGEST: Final = 50 * 1024 * 1024
 _PART: Final = re.compile(
-    r"name=\"(?P<name>[^\"]+)\"(?P<file>; *filename=)?[^\r\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\n(?P<value>.*?)\r?\n--",
+    r"name=\"(?P<name>[^\"]+)\"(?P<file>; *filename=)?[^\r\n]*\r?\n"
+    r"(?:[^\r\n]+\r?\n)*\r?\n(?P<value>.*?)\r?\n--",
     re.DOTALL,
 )
 _FORM: Final = re.compile(r"[\w.~%+\[\]-]+=[^\s&]*(?:&[\w.~%+\[\]-]+=[^\s&]*)*")
 _COOKIE: Final = re.compile(r"(?:^|; *)(?P<name>[\w-]+)=(?P<value>[^;]+)")
 _ATTRIBUTES: Final = frozenset({"path", "domain", "expires", "max-age", "samesite"})
+_GIVEN: Final = re.compile(r"\s*[\"']?(?P<name>[\w.-]+)[\"']?\s*[:=]\s*(?P<value>.*)")
+_STRUCTURED: Final = frozenset({"", ".har", ".json", ".yaml", ".yml"})
 _WRITTEN: Final = re.compile(r"[\w .,:/()'-]*")
 
 
@@ -75,9 +78,8 @@ def check_files(paths: Iterable[Path]) -> list[Finding]:
 
 def check_text(text: str, path: str = "") -> list[Finding]:
     """What was found in one file's text."""
-    scalars = _structure(text)
-    if scalars is None:
-        scalars = [_Scalar(line, "", number) for number, line in enumerate(text.splitlines(), 1)]
+    structured = Path(path).suffix.lower() in _STRUCTURED
+    scalars = (_structure(text) if structured else None) or list(_lines(text))
     leaves = [leaf for scalar in scalars for leaf in _leaves(scalar)]
     public = {leaf.text for leaf in leaves if is_public_name(leaf.name)}
     found = {
@@ -96,6 +98,16 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
             yield from (one for one in inside if one.stat().st_size <= LARGEST)
         else:
             yield path
+
+
+def _lines(text: str) -> Iterator[_Scalar]:
+    """The lines. `version = "…"` keeps its name: what goes by it is no secret."""
+    for number, line in enumerate(text.splitlines(), 1):
+        given = _GIVEN.fullmatch(line)
+        if given is not None and is_public_name(given["name"]):
+            yield _Scalar(given["value"], given["name"], number)
+        else:
+            yield _Scalar(line, "", number)
 
 
 def _structure(text: str) -> list[_Scalar] | None:
@@ -157,7 +169,7 @@ def _leaves(scalar: _Scalar) -> Iterator[_Scalar]:
             for part in parts
             if not part["file"]
         )
-    elif "=" in text and _FORM.fullmatch(text):
+    elif scalar.name and "=" in text and _FORM.fullmatch(text):
         for name, value in parse_qsl(text):
             yield _Scalar(value, name, scalar.line)
     else:

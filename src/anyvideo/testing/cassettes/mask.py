@@ -53,7 +53,9 @@ class Masker:
 
     def recall(self, value: Any) -> None:
         """Take in a cassette that was recorded earlier: what stands in it is no secret any more."""
-        for item in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
+        for item in (
+            value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+        ):
             self.recall(item)
         if isinstance(value, str):
             self._public.add(value)
@@ -88,7 +90,7 @@ class Masker:
         return text
 
     def address(self, address: str) -> str:
-        """An address at its new place, without credentials, secret parameters and random parts of its path."""
+        """An address at its new place, without credentials, secret parameters, random parts of its path."""
         for start, other in self._moves:
             if address.startswith(start):
                 address = other + address[len(start) :]
@@ -128,7 +130,10 @@ class Masker:
 
     def _json(self, value: Any, name: str) -> Any:
         if isinstance(value, Mapping):
-            return {self.text(str(key)): self._json(item, self._inner(name, str(key))) for key, item in value.items()}
+            return {
+                self.text(str(key)): self._json(item, self._inner(name, str(key)))
+                for key, item in value.items()
+            }
         if isinstance(value, list):
             return [self._json(item, name) for item in value]
         if isinstance(value, str):

@@ -26,7 +26,7 @@ from anyvideo.types.video import Video
 POLL_SECONDS: Final = 20.0
 """Time is virtual: few polls make short cassettes."""
 
-_cassette = getattr(pytest.mark, MARKER)
+_cassette: pytest.MarkDecorator = getattr(pytest.mark, MARKER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,5 +131,3 @@ class ProviderCassettes:
         assert isinstance(cause, kinds), f"expected {expected}, not {type(cause).__name__}: {cause}"
         assert cause.provider == self.provider
         return cause
-
-

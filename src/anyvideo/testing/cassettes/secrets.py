@@ -13,21 +13,26 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 from urllib.parse import unquote
 
 MASK: Final = re.compile(r"masked-(?:key-)?\d+")
 """What stands in a cassette where a secret was."""
 
-_SECRET_PARTS: Final = frozenset(
-    """apikey auth authorization authentication bearer cookie credential credentials jwt key passphrase passwd
-    password policy secret session sig signature token""".split()
-)
-_PLAIN_TAILS: Final = frozenset("algorithm at count expires expiry length limit name type ttl url version".split())
-_PUBLIC_TAILS: Final = frozenset("checksum digest etag id ids md5 model sha256 slug type uuid version".split())
-_SECRET_IDS: Final = frozenset(
-    {"aws_access_key_id", "awsaccess_key_id", "google_access_id", "key_pair_id"}
-)
+_SECRET_PARTS: Final = frozenset({
+    "apikey", "auth", "authorization", "authentication", "bearer", "cookie", "credential", "credentials",
+    "jwt",
+    "key", "passphrase", "passwd", "password", "policy", "secret", "session", "sig", "signature", "token",
+})  # fmt: skip
+_PLAIN_TAILS: Final = frozenset({
+    "algorithm", "at", "count", "expires", "expiry", "length", "limit", "name", "ttl", "type", "url",
+    "version",
+})  # fmt: skip
+_PUBLIC_TAILS: Final = frozenset({
+    "checksum", "digest", "etag", "id", "ids", "md5", "model", "sha256", "slug", "type", "uuid", "version",
+})  # fmt: skip
+_SECRET_IDS: Final = frozenset({"aws_access_key_id", "awsaccess_key_id", "google_access_id", "key_pair_id"})
 _LONGEST_NAME: Final = 6
 _NOT_KEYS: Final = frozenset({"primary_key", "sort_key", "partition_key", "foreign_key", "cache_key"})
 _EMPTY: Final = frozenset({"", "null", "none", "true", "false", "bearer", "basic", "redacted", "***"})
@@ -35,12 +40,18 @@ _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 _SHAPES: Final = (
-    ("private key", re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?")),
+    (
+        "private key",
+        re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?"),
+    ),
     ("JWT", re.compile(r"\beyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?")),
     ("bearer", re.compile(r"\b[Bb]earer\s+(?P<secret>[\w.~+/=-]{12,})")),
     ("credentials in an address", re.compile(r"://(?P<secret>[^\s/@:\"']*:[^\s/@\"']+)@")),
     ("cloud key", re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bAIza[\w-]{30,}")),
-    ("key with a prefix", re.compile(r"\b(?:sk|pk|rk)[-_][\w-]{16,}|\bxox[a-z]-[\w-]{10,}|\bgh[a-z]_\w{20,}")),
+    (
+        "key with a prefix",
+        re.compile(r"\b(?:sk|pk|rk)[-_][\w-]{16,}|\bxox[a-z]-[\w-]{10,}|\bgh[a-z]_\w{20,}"),
+    ),
     ("long hex", re.compile(r"(?<![0-9A-Za-z])[0-9a-fA-F]{32,}(?![0-9A-Za-z])")),
 )
 _BASIC: Final = re.compile(r"\b[Bb]asic\s+(?P<secret>[A-Za-z0-9+/_-]{6,}={0,2})")
@@ -48,6 +59,7 @@ _QUERY: Final = re.compile(r"[?&;](?P<name>[\w.~-]+)=(?P<secret>[^&;\s\"'<>\\]+)
 _NAMED: Final = re.compile(
     r"(?P<name>[A-Za-z_][\w.-]*)[\"']?\s*[:=]\s*[\"']?(?P<secret>[^\s\"',;&{}\[\]<>\\]+)"
 )
+_CODE: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 _PREFIXED: Final = re.compile(r"(?<![\w/.-])[A-Za-z][A-Za-z0-9]{0,15}[_-](?P<tail>[\w-]{16,})")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9+_-]{24,}={0,2}")
 
@@ -92,7 +104,7 @@ def looks_random(text: str) -> bool:
     if len(text) < 16 or _UUID.fullmatch(text) or not any(char.isdigit() for char in text):
         return False
     words = [word for word in re.split(r"[^A-Za-z0-9]+", text) if word]
-    changes = sum(_kind(a) != _kind(b) for word in words for a, b in zip(word, word[1:], strict=False))
+    changes = sum(_kind(a) != _kind(b) for word in words for a, b in pairwise(word))
     return changes >= max(4, len(text) // 6) and _entropy(text) >= 3.2
 
 
@@ -125,8 +137,8 @@ def _found(text: str, *, public: bool) -> Iterator[Span]:
     for pattern, kind in ((_QUERY, "parameter of an address"), (_NAMED, "named")):
         for match in pattern.finditer(text):
             value = match["secret"]
-            if kind == "named" and len(value) < 8 and not any(char.isdigit() for char in value):
-                continue  # "the key: brass" is prose
+            if kind == "named" and _is_prose_or_code(value):
+                continue
             if is_secret_name(unquote(match["name"])) and is_value(value):
                 yield Span(*match.span("secret"), kind)
     if not public:
@@ -152,6 +164,11 @@ def _random(text: str) -> Iterator[Span]:
 def is_value(text: str) -> bool:
     """Whether a named value is long enough to be a secret and was not masked."""
     return len(text) >= 4 and not is_mask(unquote(text)) and not text.startswith(("http:", "https:"))
+
+
+def _is_prose_or_code(text: str) -> bool:
+    """`brass` after "the key:", `settings.key(plugin)` after "key=": words, calls and attributes."""
+    return "(" in text or not any(char.isdigit() for char in text) or _CODE.fullmatch(text) is not None
 
 
 def _is_basic(text: str) -> bool:

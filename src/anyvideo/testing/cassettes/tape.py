@@ -1,4 +1,4 @@
-"""vcrpy's cassette with our rules: what is recorded, in which order it plays, and what is missing at the end."""
+"""vcrpy's cassette with our rules: what is recorded, in which order it plays, what is missing in the end."""
 
 from __future__ import annotations
 

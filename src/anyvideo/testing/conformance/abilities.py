@@ -11,7 +11,8 @@ from anyvideo.jobs.reconcile import matches
 from anyvideo.net.wire import RefusedByVendor
 from anyvideo.provider import Describes, Finds, ModelUnavailable, Order, ProviderError, Ref, Uploads
 from anyvideo.settings import Windows
-from anyvideo.testing.conformance.bench import TAG, Bench, Opened
+from anyvideo.testing.conformance.bench import Bench
+from anyvideo.testing.conformance.opened import TAG, Opened
 from anyvideo.testing.conformance.rules import broken, calmly, require
 from anyvideo.types.job import Attempt
 from anyvideo.types.money import Quote
@@ -24,7 +25,7 @@ class Abilities:
     """Claimed by having the method."""
 
     def test_uploads(self, wire: Bench) -> None:
-        """An address comes back, and the media rules say how much may be uploaded."""
+        """An address comes back, and the media rules bound what is uploaded."""
 
         async def work(opened: Opened) -> None:
             claimed = isinstance(opened.provider, Uploads)

@@ -10,7 +10,8 @@ import pytest
 
 from anyvideo.net.wire import Reply
 from anyvideo.provider import Failure, VideoProvider
-from anyvideo.testing.conformance.bench import Bench, Opened
+from anyvideo.testing.conformance.bench import Bench
+from anyvideo.testing.conformance.opened import Opened
 from anyvideo.testing.conformance.rules import calmly, require
 from anyvideo.types.errors import PROVIDER_ERRORS, ProviderError
 

@@ -1,38 +1,25 @@
-"""A provider on its simulated vendor: time stands still, every call is seen, every submit is judged."""
+"""A plugin on its simulated vendor, where time passes only when a test says so."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import httpx
 from pydantic import SecretStr
 
-from anyvideo.catalog.prices import vendor_deadline_seconds
-from anyvideo.catalog.spec import ModelSpec
-from anyvideo.jobs.verdict import Verdict, judge
 from anyvideo.net.clients import open_context
-from anyvideo.net.scopes import free_call, submit_call
-from anyvideo.net.wire import BeforeSend, CallRecord, LastCheck, Timeouts
-from anyvideo.provider import (
-    Order,
-    ProviderContext,
-    ProviderPlugin,
-    Ref,
-    Submission,
-    Update,
-    Uploads,
-    VideoProvider,
-)
+from anyvideo.net.wire import Timeouts
+from anyvideo.provider import ProviderContext, ProviderPlugin, Ref, Uploads
 from anyvideo.testing.clock import VirtualClock
-from anyvideo.testing.conformance.rules import RuleBroken, broken, require, told
+from anyvideo.testing.conformance.opened import Opened, Sent, StillClock, Tap
+from anyvideo.testing.conformance.rules import RuleBroken, require
 from anyvideo.testing.conformance.samples import Samples
 from anyvideo.testing.conformance.watch import Watch, WatchedLoop
 from anyvideo.testing.simulator.clips import Clip, ClipFolder
@@ -45,61 +32,11 @@ T = TypeVar("T")
 
 JOB_SECONDS: Final = 60.0
 TIMEOUTS: Final = Timeouts(connect=5.0, submit=5.0, free=5.0, outputs=5.0)
-TAG: Final = "conformance-tag-0001"
 TURNS: Final = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """One request as it left the provider."""
-
-    method: str
-    url: str
-    headers: dict[str, str] = field(repr=False)
-    content: bytes = field(repr=False)
-
-    def __str__(self) -> str:
-        return f"{self.method} {self.url.partition('?')[0]}"
-
-
-class Tap(httpx.AsyncBaseTransport):
-    """Writes down what goes through it."""
-
-    def __init__(self, inner: httpx.AsyncBaseTransport, sent: list[Sent]) -> None:
-        self._inner = inner
-        self._sent = sent
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        content = await request.aread()
-        headers = dict(request.headers)
-        self._sent.append(Sent(method=request.method, url=str(request.url), headers=headers, content=content))
-        return await self._inner.handle_async_request(request)
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
-
-
-class StillClock:
-    """The simulator's time for a provider, which may read it and must not wait on it."""
-
-    def __init__(self, clock: VirtualClock) -> None:
-        self._clock = clock
-
-    def now(self) -> datetime:
-        return self._clock.now()
-
-    def monotonic(self) -> float:
-        return self._clock.monotonic()
-
-    async def sleep(self, seconds: float) -> NoReturn:
-        broken("no-waiting", expected="no wait on the context's clock", got=f"sleep({seconds:g})")
-
-    def working(self) -> AbstractContextManager[None]:
-        return self._clock.working()
-
-
 class TinyClips(ClipFolder):
-    """Clips of the length that was bought, and small enough to be made in no time, unless they are `whole`."""
+    """Clips of the length that was bought, too small to take time, unless they are to be `whole`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -107,111 +44,6 @@ class TinyClips(ClipFolder):
 
     async def file(self, clip: Clip) -> Path:
         return await super().file(clip if self.whole else replace(clip, width=64, height=36))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sale:
-    """How a submit went. `arrived_early` counts requests that reached the vendor before W2 was written."""
-
-    record: CallRecord
-    sent: list[Sent]
-    hashes: list[str]
-    arrived_early: int
-    arrived: int
-    submission: Submission | None = None
-    error: Exception | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
-    """A live provider, what it works with, and every request it has sent."""
-
-    bench: Bench
-    provider: VideoProvider
-    context: ProviderContext
-    sent: list[Sent]
-    watch: Watch
-
-    async def order(self, spec: ModelSpec, fit: Fit) -> Order:
-        """The order for a fit, its picture handed over as the engine would do it."""
-        plugin = self.bench.plugin
-        media = {}
-        if fit.image is not None:
-            media = {"image": await self.bench.picture(self, fit)}
-        deadline = vendor_deadline_seconds(spec) if plugin.vendor_deadline else None
-        return Order(fit=fit, spec=spec, tag=TAG, deadline=deadline, media=media)
-
-    async def any_order(self) -> Order:
-        """The first order of the samples."""
-        spec, fit = next(self.bench.samples.fits(self.bench.plugin))
-        return await self.order(spec, fit)
-
-    async def sell(self, order: Order, *, before_send: BeforeSend | None = None) -> Sale:
-        """Submit in a scope as the engine does. What the provider raises is part of the sale."""
-        before, arrived_before = len(self.sent), self.bench.arrived
-        hashes: list[str] = []
-        early = 0
-
-        async def write_ahead(body_hash: str) -> LastCheck | None:
-            nonlocal early
-            early += self.bench.arrived - arrived_before
-            hashes.append(body_hash)
-            return None if before_send is None else await before_send(body_hash)
-
-        submission: Submission | None = None
-        failed: Exception | None = None
-        async with submit_call(write_ahead) as record:
-            try:
-                with self.watch.on():
-                    submission = await self.provider.submit(order)
-            except Exception as error:  # noqa: BLE001 - the judge looks at it
-                failed = error
-        return Sale(
-            record=record,
-            sent=self.sent[before:],
-            hashes=hashes,
-            arrived_early=early,
-            arrived=self.bench.arrived - arrived_before,
-            submission=submission,
-            error=failed,
-        )
-
-    async def bought(self, order: Order | None = None) -> Submission:
-        """A submission that must succeed."""
-        sale = await self.sell(order or await self.any_order())
-        if sale.submission is None:
-            cause = sale.error or sale.record.stopped
-            broken(
-                "life-cycle",
-                expected="the simulated vendor takes the shortest and smallest clip",
-                got=told(cause) if cause else "no submission",
-                cause=cause,
-            )
-        return sale.submission
-
-    async def free(self, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """A free call of the provider, watched."""
-        async with free_call():
-            with self.watch.on():
-                return await call()
-
-    async def fetch(self, ref: Ref) -> Update:
-        """One look at a job."""
-        return await self.free(lambda: self.provider.fetch(ref))
-
-    async def cancel(self, ref: Ref) -> Update:
-        """One request to stop a job."""
-        return await self.free(lambda: self.provider.cancel(ref))
-
-    def verdict(self, sale: Sale) -> Verdict:
-        """What the engine makes of a submit that failed."""
-        assert sale.error is not None
-        return judge(
-            sale.record,
-            sale.error,
-            refusals=self.bench.plugin.refusals,
-            explain=self.provider.explain,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

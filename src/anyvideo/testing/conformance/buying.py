@@ -12,7 +12,8 @@ import pytest
 
 from anyvideo.net.wire import LastCheck, Timeouts
 from anyvideo.provider import NotAccepted, Order
-from anyvideo.testing.conformance.bench import Bench, Opened, Sale
+from anyvideo.testing.conformance.bench import Bench
+from anyvideo.testing.conformance.opened import Opened, Sale
 from anyvideo.testing.conformance.rules import RuleBroken, require, told
 from anyvideo.testing.simulator.faults import FAULTS
 

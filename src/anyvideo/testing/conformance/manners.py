@@ -12,18 +12,10 @@ from contextlib import suppress
 import pytest
 
 from anyvideo.provider import ProviderError, Ref
-from anyvideo.testing.conformance.bench import (
-    JOB_SECONDS,
-    TURNS,
-    Bench,
-    Opened,
-    Sale,
-    Sent,
-    check_manners,
-    in_a_loop,
-)
+from anyvideo.testing.conformance.bench import JOB_SECONDS, TURNS, Bench, check_manners, in_a_loop
 from anyvideo.testing.conformance.buying import SUBMIT_FAULTS
 from anyvideo.testing.conformance.following import LONG
+from anyvideo.testing.conformance.opened import Opened, Sale, Sent
 from anyvideo.testing.conformance.rules import calmly, require
 
 DECOY = "decoy-from-the-environment"

@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from anyvideo.catalog.shape import lines
-from anyvideo.catalog.spec import Length, ModelSpec, ModelStatus
+from anyvideo.catalog.spec import ModelSpec, ModelStatus
 from anyvideo.provider import MediaRules, ProviderPlugin
 from anyvideo.routing.fit import fit
 from anyvideo.testing.conformance.rules import broken
+from anyvideo.testing.smallest import REQUESTABLE, draw_picture, lowest, shortest
 from anyvideo.types.plan import Fit, Rejection
 from anyvideo.types.request import Image, Task, VideoRequest
-
-
-def draw_picture(width: int = 32, height: int = 18) -> bytes:
-    """A small PNG; not compressed, because some vendors turn down files of less than 512 bytes."""
-    rows = b"".join(b"\0" + b"".join(bytes((x * 7, y * 13, 90)) for x in range(width)) for y in range(height))
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 0)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in chunks
-    )
-
-
-REQUESTABLE = (Task.TEXT_TO_VIDEO, Task.IMAGE_TO_VIDEO)
-"""The tasks that a request can ask for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +41,11 @@ class Samples:
 
     def request(self, spec: ModelSpec, task: Task, media: MediaRules) -> VideoRequest:
         """The smallest wish for a task."""
-        sizes = [size for size in spec.shape.sizes if not size.tasks or task in size.tasks]
         return VideoRequest(
             prompt=self.prompt if "prompt" in spec.inputs else None,
             image=self.image(media) if task is Task.IMAGE_TO_VIDEO else None,
-            duration=_shortest(spec.length),
-            resolution=min((size.resolution for size in sizes), key=lines, default=None),
+            duration=shortest(spec.length),
+            resolution=lowest(spec, task),
         )
 
     def fits(self, plugin: ProviderPlugin) -> Iterator[tuple[ModelSpec, Fit]]:
@@ -85,13 +67,3 @@ class Samples:
                 got=f"it is turned down: {fitted.reason}",
             )
         return fitted
-
-
-def _shortest(length: Length) -> float:
-    if length.seconds:
-        return min(length.seconds)
-    if length.minimum is not None:
-        return length.minimum
-    if length.frames and length.rate is not None:
-        return min(length.frames.values()) / length.rate.default
-    return length.default

@@ -19,6 +19,7 @@ from anyvideo.testing.conformance.following import Following
 from anyvideo.testing.conformance.manners import Manners
 from anyvideo.testing.conformance.rules import broken
 from anyvideo.testing.conformance.samples import Samples
+from anyvideo.testing.conformance.stopping import Stopping
 from anyvideo.testing.conformance.whole import Whole
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _SERVER: Final = pytest.StashKey["SimulatorServer"]()
 
 
-class ProviderConformance(Declared, Buying, Following, Answers, Manners, Abilities, Whole):
+class ProviderConformance(Declared, Buying, Following, Stopping, Answers, Manners, Abilities, Whole):
     """Subclass it as `TestName` and override the fixture `plugin`; `samples` and `simulator` where need be.
 
     A failure says what was expected, what happened, and which rule of docs/providers.md it breaks.

@@ -1,0 +1,97 @@
+"""`anyvideo recover`: what dead processes left behind is driven to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+from anyvideo.cli import options as opt
+from anyvideo.cli.console import emit, notes, results, table
+from anyvideo.cli.documents import Document, job_document
+from anyvideo.cli.errors import ExitCode, Interrupted, failed
+from anyvideo.cli.progress import describe
+from anyvideo.cli.session import session_of
+
+if TYPE_CHECKING:
+    from anyvideo.jobs.recovery import Recovered
+    from anyvideo.types.events import Event
+
+ENDS = {
+    "stopped": ExitCode.WRONG_USE,
+    "held": ExitCode.HELD,
+    "running": ExitCode.STILL_RUNNING,
+}
+"""The exit code where a job came to this; the first one that some job came to decides."""
+
+
+class Listener:
+    """Tells on stderr what happens, each line with its job; an event that comes twice is told once."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+
+    def __call__(self, event: Event) -> None:
+        line = None if event.id in self._seen else describe(event)
+        self._seen.add(event.id)
+        if line is not None:
+            notes().print(f"job {event.job_id} {line.plain}")
+
+
+def recover(
+    ctx: typer.Context,
+    timeout: opt.RecoverTimeout = None,
+    as_json: opt.AsJson = False,
+) -> None:
+    """Drive every unfinished job to its end, the most urgent first."""
+    opt.check_seconds(timeout=timeout)
+    try:
+        with session_of(ctx).client(Listener()) as client:
+            found = client.recover(timeout=timeout)
+    except KeyboardInterrupt:
+        again = Interrupted("interrupted; the jobs are kept", job_id="", hint="go on with: anyvideo recover")
+        raise failed(again, as_json=as_json) from None
+    if as_json:
+        emit({"jobs": [recovered_document(one) for one in found]})
+    elif found:
+        _show(found)
+    else:
+        notes().print("no job is unfinished")
+    outcomes = {one.outcome for one in found}
+    raise typer.Exit(next((code for outcome, code in ENDS.items() if outcome in outcomes), ExitCode.DONE))
+
+
+def recovered_document(one: Recovered) -> Document:
+    """A job's document, what became of it, and what stopped it."""
+    return {**job_document(one.job), "outcome": one.outcome, "problem": one.problem}
+
+
+def _show(found: Sequence[Recovered]) -> None:
+    rows = table("job", "outcome", "cost", "model", whole=("job", "outcome", "cost"))
+    for one in found:
+        model = one.job.attempt.model if one.job.attempt else ""
+        rows.add_row(one.job.id, one.outcome, str(one.job.cost.amount) if one.job.cost else "", model)
+    console = results()
+    console.print(rows)
+    for one in found:
+        for remark in remarks(one):
+            console.print(f"{one.job.id}: {remark}", soft_wrap=True)
+
+
+def remarks(one: Recovered) -> list[str]:
+    """What somebody should know or do about a job."""
+    job = one.job
+    match one.outcome:
+        case "delivered":
+            return [f"anyvideo resume {job.id} saves the clip"]
+        case "held":
+            return [f"look at the vendor's pages, then: anyvideo jobs resolve {job.id}"]
+        case "elsewhere":
+            return ["bought with another account or address, left alone"]
+        case "stopped":
+            return [one.problem or "stopped"]
+        case "failed" if job.failure is not None:
+            return [f"{job.failure.kind}: {job.failure.message}"]
+        case _:
+            return []

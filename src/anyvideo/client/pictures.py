@@ -1,0 +1,129 @@
+"""A caller's pictures, made ready before anything is planned: read off the loop, fetched where that is due."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar, cast
+
+import anyio
+import anyio.to_thread
+
+from anyvideo.jobs.wish import BuyOptions, PlanOptions, Wish
+from anyvideo.media.download import download
+from anyvideo.media.inputs import MAX_BYTES, ImageSource, load_image, picture_of
+from anyvideo.net.storage import (
+    S3,
+    StorageTrouble,
+    is_private,
+    public_client,
+    read_s3,
+    supabase_address,
+    supabase_client,
+)
+from anyvideo.settings import Settings
+from anyvideo.types.clock import Clock
+from anyvideo.types.errors import DownloadFailed, InvalidRequest
+from anyvideo.types.request import Image
+
+TRIES = 3
+T = TypeVar("T")
+
+
+class Pictures:
+    """Turns a caller's arguments into a wish whose picture is at hand."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+
+    async def planned(self, prompt: str | None, options: PlanOptions) -> Wish:
+        """The wish to plan with: local content is read, nothing is fetched. Raises InvalidRequest."""
+        loaded = dict(options)
+        if options.get("image") is not None:
+            loaded["image"] = await self._loaded(options["image"])
+        return Wish.of(prompt, **cast("BuyOptions", loaded))
+
+    async def bought(self, prompt: str | None, options: BuyOptions) -> Wish:
+        """The wish to buy with: private pictures, and all that are to be uploaded, are content now.
+
+        A picture that cannot be read in three tries raises InvalidRequest, or is left out and named in
+        `Wish.without_image` where `image_fallback` is "text" and there is a prompt.
+        """
+        transfer = options.get("image_transfer") or self._settings.image_transfer
+        fallback = options.get("image_fallback") or self._settings.image_fallback
+        loaded = {**options, "image_transfer": transfer, "image_fallback": fallback}
+        dropped: str | None = None
+        try:
+            if options.get("image") is not None:
+                loaded["image"] = await self._ready(options["image"], transfer)
+            references = options.get("reference_images") or {}
+            loaded["reference_images"] = {
+                name: await self._ready(source, "auto") for name, source in references.items()
+            }
+        except InvalidRequest as error:
+            if fallback != "text" or prompt is None or error.field != "image":
+                raise
+            loaded["image"], dropped = None, error.message
+        return replace(Wish.of(prompt, **cast("BuyOptions", loaded)), without_image=dropped)
+
+    async def _ready(self, source: ImageSource | None, transfer: str) -> Image | None:
+        image = await self._loaded(source)
+        if image is None or image.url is None:
+            if image is not None and transfer == "url":
+                raise InvalidRequest(
+                    'image_transfer="url" needs a public address, this picture is content',
+                    field="image_transfer",
+                    hint='use image_transfer="auto" or "upload"',
+                )
+            return image
+        private = is_private(image.url, self._settings.storage)
+        if transfer == "upload" or private:
+            address = image.url
+            with self._clock.working():
+                content = await self._in_three_tries(lambda: self._fetched(address, private=private))
+            return await anyio.to_thread.run_sync(picture_of, content)
+        return image
+
+    async def _loaded(self, source: ImageSource | None) -> Image | None:
+        return None if source is None else await anyio.to_thread.run_sync(load_image, source)
+
+    async def _fetched(self, address: str, *, private: bool) -> bytes:
+        """The content behind an address. Raises InvalidRequest, DownloadFailed and StorageTrouble."""
+        access = self._settings.storage
+        if not private:
+            async with public_client() as client:
+                return await _body(address, client)
+        if address.startswith(S3):
+            return await anyio.to_thread.run_sync(lambda: read_s3(address, access, max_bytes=MAX_BYTES))
+        at = supabase_address(address, access)
+        async with supabase_client(access) as client:
+            return await _body(at, client)
+
+    async def _in_three_tries(self, read: Callable[[], Awaitable[T]]) -> T:
+        for number in range(1, TRIES + 1):
+            try:
+                return await read()
+            except (DownloadFailed, StorageTrouble) as error:
+                lasting = isinstance(error, DownloadFailed) and not error.retryable
+                if lasting or number == TRIES:
+                    said = error.message if isinstance(error, DownloadFailed) else str(error)
+                    raise InvalidRequest(
+                        f"the image cannot be read: {said}",
+                        field="image",
+                        hint='pass the file itself, or go on without it: image_fallback="text"',
+                    ) from error
+            await self._clock.sleep(2.0 ** (number - 1))
+        raise AssertionError("the last try returns or raises")
+
+
+async def _body(address: str, client: object) -> bytes:
+    import httpx
+
+    assert isinstance(client, httpx.AsyncClient)
+    with tempfile.TemporaryDirectory(prefix="anyvideo-") as folder:
+        path = Path(folder) / "picture"
+        await download(address, path, client=client, expected="any", max_bytes=MAX_BYTES)
+        return await anyio.Path(path).read_bytes()

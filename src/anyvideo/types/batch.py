@@ -1,0 +1,105 @@
+"""What a batch comes to: one result for each clip, and all of them together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from anyvideo.types.job import Attempt
+from anyvideo.types.money import Cost, CostBasis
+from anyvideo.types.video import Video
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipResult:
+    """One clip of a batch: its video, or the error that stands in its place. Lengths and times in seconds.
+
+    `job_ids` are its tries, oldest first, `attempts` those of all tries. `target_duration` is what was asked
+    for, else what the model was asked for. `generation_time` runs from the first attempt of the try that
+    delivered to its file; None where none did.
+    """
+
+    index: int
+    prompt: str | None = None
+    video: Video | None = None
+    error: Exception | None = None
+    job_ids: tuple[str, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    target_duration: float | None = None
+    generation_time: float | None = None
+
+    @property
+    def tries(self) -> int:
+        """How many chains of models were begun for it."""
+        return len(self.job_ids)
+
+    @property
+    def duration(self) -> float | None:
+        """Measured length."""
+        return None if self.video is None else self.video.duration
+
+    @property
+    def difference(self) -> float | None:
+        """Measured minus asked for."""
+        if self.duration is None or self.target_duration is None:
+            return None
+        return self.duration - self.target_duration
+
+    @property
+    def cost(self) -> Cost:
+        """All attempts that are settled, delivered or not."""
+        return total_cost(self.attempts)
+
+    @property
+    def held_micros(self) -> int:
+        """Micro-dollars still set aside: for attempts that run, or whose fate nobody knows."""
+        return sum(attempt.hold_micros for attempt in self.attempts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchResult:
+    """A finished batch, whole or in part; `clips` in the order in which they were asked for.
+
+    `wall_time` is in seconds, from the first submit of this run to the end of its last clip.
+    """
+
+    id: str
+    clips: tuple[ClipResult, ...]
+    wall_time: float
+
+    @property
+    def total(self) -> int:
+        """How many clips were asked for."""
+        return len(self.clips)
+
+    @property
+    def successful(self) -> int:
+        """How many were delivered."""
+        return sum(clip.video is not None for clip in self.clips)
+
+    @property
+    def failed(self) -> int:
+        """How many were not."""
+        return self.total - self.successful
+
+    @property
+    def videos(self) -> tuple[Video, ...]:
+        """The delivered clips."""
+        return tuple(clip.video for clip in self.clips if clip.video is not None)
+
+    @property
+    def cost(self) -> Cost:
+        """All settled attempts of all clips, those of earlier runs of the batch among them."""
+        return total_cost(attempt for clip in self.clips for attempt in clip.attempts)
+
+    @property
+    def held_micros(self) -> int:
+        """Micro-dollars still set aside."""
+        return sum(clip.held_micros for clip in self.clips)
+
+
+def total_cost(attempts: Iterable[Attempt]) -> Cost:
+    """What the settled ones of these attempts cost; the basis is the weakest one that money rests on."""
+    costs = [attempt.cost for attempt in attempts if attempt.cost is not None]
+    bases = [basis for basis in CostBasis if any(cost.basis is basis for cost in costs if cost.micros)]
+    return Cost(micros=sum(cost.micros for cost in costs), basis=bases[-1] if bases else CostBasis.COMPUTED)
