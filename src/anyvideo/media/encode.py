@@ -46,6 +46,7 @@ def encode_mp4(
     """
     try:
         import av
+        from av.error import FFmpegError
     except ImportError as error:
         raise MissingExtra("media", "encoding video") from error
     rate = exact_rate(fps)
@@ -59,7 +60,7 @@ def encode_mp4(
         with av.open(str(part), "w", format="mp4", options=_MUXER) as container:
             count = _write(container, frames, width, height, rate)
         part.replace(destination)
-    except av.error.FFmpegError as error:
+    except FFmpegError as error:
         raise MediaError(f"could not encode {destination.name}: {error}") from error
     finally:
         part.unlink(missing_ok=True)

@@ -16,6 +16,7 @@ def last_frame(video_path: str | os.PathLike[str]) -> bytes:
     """
     try:
         import av
+        from av.error import FFmpegError
         import PIL.Image  # noqa: F401 - to_image needs it
     except ImportError as error:
         raise MissingExtra("media", "taking a frame from a clip") from error
@@ -31,7 +32,7 @@ def last_frame(video_path: str | os.PathLike[str]) -> bytes:
                 raise MediaError(f"{path.name} holds no frame that can be decoded")
             picture = last.to_image()  # type: ignore[no-untyped-call]
             upright = picture.rotate(last.rotation, expand=True) if last.rotation else picture
-    except (av.error.FFmpegError, IndexError) as error:
+    except (FFmpegError, IndexError) as error:
         raise MediaError(f"could not decode {path.name}: {error}") from error
     content = io.BytesIO()
     upright.save(content, "PNG")

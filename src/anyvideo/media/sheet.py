@@ -34,6 +34,7 @@ def contact_sheet(
     """
     try:
         import av
+        from av.error import FFmpegError
         from PIL import Image
     except ImportError as error:
         raise MissingExtra("media", "drawing a contact sheet") from error
@@ -50,7 +51,7 @@ def contact_sheet(
             sheet.paste(
                 picture.resize((tile_width, tile_height), Image.Resampling.LANCZOS, reducing_gap=3.0), at
             )
-    except av.error.FFmpegError as error:
+    except FFmpegError as error:
         raise MediaError(f"could not decode {Path(video_path).name}: {error}") from error
     destination = Path(png_path)
     part = destination.with_name(destination.name + ".part")

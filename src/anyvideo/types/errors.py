@@ -32,6 +32,7 @@ AnyVideoError
 │   ├── ServiceError           an answer that fits none of the above
 │   └── DownloadFailed         the result could not be fetched
 ├── MediaError                 a file is not what it should be
+├── BatchFailed                too few clips of a batch succeeded; carries the result with those that did
 └── JobError                   where a job stands when the call ends; carries job_id
     ├── OutcomeUnknown         the vendor may have taken the job and nobody can tell yet; money is held
     ├── StillRunning           the timeout passed; the job goes on
@@ -182,7 +183,7 @@ class ProviderError(AnyVideoError):
         super().__init__(message, hint=hint)
         self.provider = provider
         self.model = model
-        self.stage = stage
+        self.stage: Stage | None = stage
         self.code = code
         self.status = status
         self.charged: Charged = charged or self.default_charged
@@ -283,6 +284,14 @@ class DownloadFailed(ProviderError):
 
 class MediaError(AnyVideoError):
     """A file is not what it should be: not a video, not an image, shorter than promised."""
+
+
+class BatchFailed(AnyVideoError):
+    """Too few clips of a batch succeeded. `result` holds every clip, the delivered ones among them."""
+
+    def __init__(self, message: str, *, result: Any = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.result = result
 
 
 class JobError(AnyVideoError):

@@ -27,11 +27,16 @@ class EventKind(StrEnum):
     MISMATCH = "mismatch"
     JOB_ENDED = "job_ended"
     BUDGET_THRESHOLD = "budget_threshold"
+    BATCH_PROGRESS = "batch_progress"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Delivered at least once; the same `id` is the same event. `at` is UTC, `progress` from 0 to 1."""
+    """Delivered at least once; the same `id` is the same event. `at` is UTC, `progress` from 0 to 1.
+
+    An event of a batch's job has its `batch_id` and the index of its `clip`. BATCH_PROGRESS tells the whole
+    batch's progress; its `job_id` is the job that moved it, else the batch's id.
+    """
 
     id: str
     kind: EventKind
@@ -45,3 +50,5 @@ class Event:
     failure: Failure | None = None
     cost: Cost | None = None
     threshold: Threshold | None = None
+    batch_id: str | None = None
+    clip: int | None = None

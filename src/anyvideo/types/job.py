@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -63,7 +63,7 @@ class Failure:
 
     def error(self, *, provider: str, model: str) -> ProviderError:
         """The typed error again."""
-        return _maker(self.kind)(
+        return PROVIDER_ERRORS[self.kind](
             self.message,
             provider=provider,
             model=model,
@@ -91,10 +91,6 @@ class Failure:
             transient=error.transient or (isinstance(error, DownloadFailed) and error.retryable),
             hint=error.hint,
         )
-
-
-def _maker(kind: str) -> Callable[..., ProviderError]:
-    return PROVIDER_ERRORS[kind]
 
 
 UsageValue = int | float | str | bool
