@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import vcr
 import yaml
+from typer.testing import CliRunner
 
+from anyvideo.cli import app
 from anyvideo.testing.cassettes import Masker, check_files, check_text, open_cassette
 
 from .planted import SECRETS, send, served
@@ -64,6 +66,25 @@ def test_check_finds_seven_of_seven_in_a_plain_recording(plain: Path) -> None:
     lines = plain.read_text().splitlines()
     [header] = [finding for finding in findings if finding.name == "x-api-key"]
     assert SECRETS["header"] in lines[header.line - 1]
+
+
+def test_the_command_exits_with_1_and_shows_places_but_no_secrets(plain: Path, ours: Path) -> None:
+    found = CliRunner().invoke(app, ["cassette", "check", str(ours), str(plain)], prog_name="anyvideo")
+    assert found.exit_code == 1
+    assert f"{plain}:" in found.output
+    assert not any(secret in found.output for secret in SECRETS.values())
+    told = CliRunner().invoke(app, ["cassette", "check", str(plain.parent), "--json"], prog_name="anyvideo")
+    document = json.loads(told.stdout)
+    assert told.exit_code == 1
+    assert document["clean"] is False
+    assert {finding["path"] for finding in document["findings"]} == {str(plain)}
+
+
+def test_the_command_exits_with_0_where_all_is_clean(ours: Path) -> None:
+    told = CliRunner().invoke(app, ["cassette", "check", str(ours), "--json"], prog_name="anyvideo")
+    assert (told.exit_code, json.loads(told.stdout)) == (0, {"clean": True, "findings": []})
+    missing = CliRunner().invoke(app, ["cassette", "check", str(ours) + ".not"], prog_name="anyvideo")
+    assert missing.exit_code == 2
 
 
 def test_check_finds_nothing_in_ours(ours: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -36,12 +38,24 @@ def run(pytester: pytest.Pytester, *options: str) -> pytest.RunResult:
     return pytester.runpytest_subprocess(*NO_CACHE, *options)
 
 
+@pytest.fixture(scope="session")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A cassette as both clients record it."""
+    folder = tmp_path_factory.mktemp("recording")
+    (folder / "test_fox.py").write_text(textwrap.dedent(BOTH))
+    command = [sys.executable, "-m", "pytest", "-q", *NO_CACHE, "--anyvideo-record=simulator"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert "2 passed" in done.stdout, done.stdout
+    return (folder / "cassettes" / "fox.yaml").read_text()
+
+
 @pytest.fixture
-def recorded(pytester: pytest.Pytester) -> Path:
-    """A test module with one cassette for both clients, recorded."""
+def recorded(pytester: pytest.Pytester, recording: str) -> Path:
+    """A test module with its one cassette for both clients."""
     pytester.makepyfile(test_fox=BOTH)
-    run(pytester, "--anyvideo-record=simulator").assert_outcomes(passed=2)
-    return pytester.path / "cassettes" / "fox.yaml"
+    path = pytester.mkdir("cassettes") / "fox.yaml"
+    path.write_text(recording)
+    return path
 
 
 def test_one_recording_serves_both_clients(recorded: Path, pytester: pytest.Pytester) -> None:
@@ -60,10 +74,14 @@ def test_what_was_recorded_and_is_not_asked_for_fails(recorded: Path, pytester: 
     recorded.write_text(recorded.read_text() + extra[: extra.index("- request:", 5)])
     result = run(pytester)
     result.assert_outcomes(failed=2)
-    result.stdout.fnmatch_lines(["*1 of the *were not asked for: POST /v1/forgotten*--anyvideo-record=simulator*"])
+    result.stdout.fnmatch_lines(
+        ["*1 of the *were not asked for: POST /v1/forgotten*--anyvideo-record=simulator*"]
+    )
 
 
-def test_a_request_that_was_not_recorded_fails_and_says_which(recorded: Path, pytester: pytest.Pytester) -> None:
+def test_a_request_that_was_not_recorded_fails_and_says_which(
+    recorded: Path, pytester: pytest.Pytester
+) -> None:
     pytester.makepyfile(test_fox=BOTH.replace("a fox", "a wolf"))
     result = run(pytester, "-W", "error")
     result.assert_outcomes(failed=2)
@@ -86,11 +104,14 @@ def test_a_failed_test_records_nothing(pytester: pytest.Pytester) -> None:
 def test_the_codes_own_clients_replay_too(recorded: Path, pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         test_fox="""
+        import socket
         import pytest
         from anyvideo import Client
 
         @pytest.mark.anyvideo_cassette("fox")
         def test_application():
+            with socket.socket() as line, pytest.raises(RuntimeError, match="Network is disabled"):
+                line.connect(("127.0.0.1", 9))
             with Client() as client:
                 options = dict(models="runway/gen4.5", duration=5, poll_interval=0.01)
                 assert client.generate("a fox", **options).model == "runway/gen4.5"
@@ -206,15 +227,33 @@ def test_a_live_run_stops_at_its_cap(
     result.stdout.fnmatch_lines(["*BudgetExceeded*"])
     result.stdout.fnmatch_lines(["*needs the cap of `video_client`*"])
     assert len(simulator_process.ledger()) == 1
-    assert (pytester.path / "cassettes" / "first.yaml").read_text().startswith("# recorded against the real vendor")
+    assert (
+        (pytester.path / "cassettes" / "first.yaml")
+        .read_text()
+        .startswith("# recorded against the real vendor")
+    )
     assert not (pytester.path / "cassettes" / "second.yaml").exists()
 
 
 def test_loading_the_plugin_loads_nothing_heavy() -> None:
     code = (
-        "import sys, anyvideo.testing.pytest_plugin, anyvideo.testing.fixtures, anyvideo.testing.fixtures_short\n"
-        "heavy = {'httpx', 'aiohttp', 'pydantic', 'vcr', 'yaml', 'starlette', 'uvicorn', 'av', 'PIL', 'sqlite3'}\n"
+        "import sys\n"
+        "import anyvideo.testing.pytest_plugin, anyvideo.testing.fixtures, anyvideo.testing.fixtures_short\n"
+        "heavy = {'httpx', 'aiohttp', 'pydantic', 'vcr', 'yaml', 'starlette', 'uvicorn', 'av', 'PIL'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"
+
+
+def test_the_examples_of_the_page_on_testing(pytester: pytest.Pytester) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "testing.md").read_text("utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) >= 4
+    for number, block in enumerate(blocks):
+        (pytester.path / f"test_{number}.py").write_text(block)
+    backend = "import pytest\n\n@pytest.fixture\ndef anyio_backend(): return 'asyncio'\n"
+    (pytester.path / "conftest.py").write_text(backend)
+    recorded = run(pytester, "--anyvideo-record=simulator")
+    recorded.assert_outcomes(passed=15)
+    run(pytester).assert_outcomes(passed=15)

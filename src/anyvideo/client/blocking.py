@@ -17,6 +17,7 @@ from anyvideo.plugins import Plugins
 from anyvideo.settings import Settings
 from anyvideo.types.budget import Budget
 from anyvideo.types.clock import Clock
+from anyvideo.types.errors import ConfigurationError
 from anyvideo.types.events import Event
 
 logger = logging.getLogger("anyvideo")
@@ -66,6 +67,7 @@ class Client:
         self._opening = threading.Lock()
         self._thread: threading.Thread | None = None
         self._portal: BlockingPortal | None = None
+        self._closed = False
 
     def __enter__(self) -> Self:
         self._open()
@@ -78,6 +80,7 @@ class Client:
     submit = _blocking(AsyncClient.submit)
     generate = _blocking(AsyncClient.generate)
     wait = _blocking(AsyncClient.wait)
+    batch = _blocking(AsyncClient.batch)
     job = _blocking(AsyncClient.job)
     jobs = _blocking(AsyncClient.jobs)
     cancel = _blocking(AsyncClient.cancel)
@@ -94,7 +97,8 @@ class Client:
         with self._opening:
             portal, thread = self._portal, self._thread
             self._portal = self._thread = None
-        if portal is not None and thread is not None:
+            self._closed = True
+        if portal is not None and thread is not None and thread.is_alive():
             portal.start_task_soon(portal.stop, True)
             thread.join()
 
@@ -109,6 +113,8 @@ class Client:
 
     def _open(self) -> BlockingPortal:
         with self._opening:
+            if self._closed:
+                raise ConfigurationError("this client is closed", field="client", hint="make a new one")
             if self._portal is None:
                 self._portal = self._start()
             return self._portal

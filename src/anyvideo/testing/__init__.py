@@ -6,15 +6,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from anyvideo.testing.cassettes import ProviderCassettes
     from anyvideo.testing.checkout import use_checkout
+    from anyvideo.testing.clock import VirtualClock
     from anyvideo.testing.conformance import ProviderConformance, Samples
+    from anyvideo.testing.fakes import FakeProvider
     from anyvideo.testing.simulator import SimulatedVendor, SimulatorServer, World, create_app, serve
 
 __all__ = [
+    "FakeProvider",
+    "ProviderCassettes",
     "ProviderConformance",
     "Samples",
     "SimulatedVendor",
     "SimulatorServer",
+    "VirtualClock",
     "World",
     "create_app",
     "serve",
@@ -22,6 +28,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "FakeProvider": "fakes",
+    "ProviderCassettes": "cassettes",
+    "VirtualClock": "clock",
     "ProviderConformance": "conformance",
     "Samples": "conformance",
     "use_checkout": "checkout",

@@ -9,7 +9,6 @@ from importlib.metadata import (
     Distribution,
     DistributionFinder,
     PackageNotFoundError,
-    SimplePath,
     distribution,
 )
 from pathlib import Path
@@ -46,7 +45,7 @@ class _Checkout(Distribution):
     def read_text(self, filename: str) -> str | None:
         return self._texts.get(filename)
 
-    def locate_file(self, path: Any) -> SimplePath:
+    def locate_file(self, path: Any) -> Any:
         return self._folder / "src" / path
 
 

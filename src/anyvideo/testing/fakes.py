@@ -213,7 +213,7 @@ class _Backend:
 
         assert job.step.error is not None, "a failure has its error"
         failure: Failure = Failure.of(job.step.error)
-        if failure.charged is None:
+        if failure.charged in (None, "unknown"):
             failure = replace(failure, charged="yes" if job.step.cost else "no")
         return Update(
             status=JobStatus.FAILED,

@@ -66,6 +66,8 @@ def pytest_configure(config: pytest.Config) -> None:
         from anyvideo.testing.live import purse_of
 
         purse_of(config)
+        if getattr(config.option, "numprocesses", None) or hasattr(config, "workerinput"):
+            raise pytest.UsageError("a live recording has one cap, so it runs in one process: without -n")
     if not any(config.pluginmanager.hasplugin(other) for other in ("django", "flask")):
         from anyvideo.testing import fixtures_short
 

@@ -1,9 +1,13 @@
-"""Two recordings of the same exchanges, side by side, without what differs every time."""
+"""Two recordings of the same exchanges, side by side, without what differs every time.
+
+`python -m anyvideo.testing.cassettes.compare BEFORE AFTER` shows the difference; 1 says that there is one.
+"""
 
 from __future__ import annotations
 
 import difflib
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -57,3 +61,14 @@ def _ids(value: Any, name: str) -> Iterator[str]:
             yield from _ids(item, name)
     elif isinstance(value, str) and name.lower().endswith("id") and len(value) >= _SHORTEST_ID:
         yield value
+
+
+def main(before: str, after: str) -> int:
+    """Write the difference to stdout; the exit status says whether there is one."""
+    lines = list(differences(Path(before), Path(after)))
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    return int(bool(lines))
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -60,7 +60,8 @@ def _essence(request: Request) -> tuple[object, ...]:
         for name, value in parse_qsl(request.parsed_uri.query, keep_blank_values=True)
         if not is_secret_name(name)
     ]
-    return request.method, path_of(request), sorted(query), _comparable(json.loads(request.body or b"{}"))
+    body = _comparable(json.loads(_bytes(request.body) or b"{}"))
+    return request.method, path_of(request), sorted(query), body
 
 
 def _comparable(value: Any, name: str = "") -> Any:

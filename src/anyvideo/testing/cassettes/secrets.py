@@ -21,9 +21,9 @@ MASK: Final = re.compile(r"masked-(?:key-)?\d+")
 """What stands in a cassette where a secret was."""
 
 _SECRET_PARTS: Final = frozenset({
-    "apikey", "auth", "authorization", "authentication", "bearer", "cookie", "credential", "credentials",
-    "jwt",
-    "key", "passphrase", "passwd", "password", "policy", "secret", "session", "sig", "signature", "token",
+    "apikey", "auth", "authentication", "authorization", "bearer", "cookie", "credential", "credentials",
+    "jwt", "key", "passphrase", "passwd", "password", "policy", "secret", "session", "sig", "signature",
+    "token",
 })  # fmt: skip
 _PLAIN_TAILS: Final = frozenset({
     "algorithm", "at", "count", "expires", "expiry", "length", "limit", "name", "ttl", "type", "url",

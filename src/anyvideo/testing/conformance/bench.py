@@ -33,6 +33,8 @@ T = TypeVar("T")
 JOB_SECONDS: Final = 60.0
 TIMEOUTS: Final = Timeouts(connect=5.0, submit=5.0, free=5.0, outputs=5.0)
 TURNS: Final = 10
+PATIENCE: Final = 20.0
+"""Real seconds that one test may take: a provider that waits for something is told so."""
 
 
 class TinyClips(ClipFolder):
@@ -175,8 +177,20 @@ class Bench:
 def in_a_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run it in a fresh loop that notices sleeping."""
     __tracebackhide__ = True
+
+    async def bounded() -> T:
+        limit = asyncio.timeout(PATIENCE)
+        try:
+            async with limit:
+                return await work()
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            got = f"no answer within {PATIENCE:g} s"
+            raise RuleBroken("no-waiting", expected="calls that end", got=got) from error
+
     with asyncio.Runner(loop_factory=WatchedLoop) as runner:
-        return runner.run(work())
+        return runner.run(bounded())
 
 
 def own_packages(plugin: ProviderPlugin) -> frozenset[str]:

@@ -119,7 +119,7 @@ class Following:
 
         async def work(opened: Opened) -> None:
             sold = await opened.bought()
-            wire.vendor.fault(wire.plugin.name, fault, times=1, **params)
+            wire.vendor.fault(wire.plugin.name, fault, **params)
             before = len(opened.sent)
             try:
                 update = await opened.fetch(sold.ref)
@@ -127,6 +127,7 @@ class Following:
                 _ = error
             else:
                 broken("polls", expected=f"fetch raises after {fault}", got=f"{update.status}")
+            wire.vendor.clear_faults()
             asked = len(opened.sent) - before
             require(asked == 1, "no-waiting", expected=f"one request, also after {fault}", got=f"{asked}")
             wire.pass_time(LONG)

@@ -39,7 +39,7 @@ class Manners:
                 if fault is not None:
                     wire.vendor.fault(wire.plugin.name, fault, times=1)
                 sale = await opened.sell(await opened.any_order())
-                shown.extend((f"what comes of {fault or 'a submit'}", text) for text in _texts(sale))
+                shown.extend((f"what comes of {fault or 'a submit'}", text) for text in _texts(opened, sale))
             sold = await opened.bought()
             for ended in (0.5 * JOB_SECONDS, LONG):
                 wire.pass_time(ended)
@@ -191,10 +191,12 @@ def _attributes(provider: object) -> str:
     )
 
 
-def _texts(sale: Sale) -> Iterator[str]:
+def _texts(opened: Opened, sale: Sale) -> Iterator[str]:
     yield repr(sale.submission)
     if sale.error is not None:
         yield from _told(sale.error)
+        with suppress(Exception):
+            yield repr(opened.verdict(sale).failure)
 
 
 def _told(error: BaseException) -> Iterator[str]:

@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
@@ -49,10 +50,38 @@ class Watch:
         watching.append(self)
         os.environ = _Environment(environ, self)  # type: ignore[assignment] # noqa: B003
         try:
-            yield self
+            with self._awake():
+                yield self
         finally:
             os.environ = environ  # noqa: B003
             watching.remove(self)
+
+    @contextmanager
+    def _awake(self) -> Iterator[None]:
+        """Note calls of `time.sleep`, also where the plugin imported it by name."""
+        real = time.sleep
+
+        def noted(seconds: float) -> None:
+            if self._thread == threading.get_ident() or threading.current_thread().name.startswith(_WORKERS):
+                self.sleeps.append(f"time.sleep({seconds})")
+            real(seconds)
+
+        own = [
+            module for name, module in list(sys.modules.items()) if name.partition(".")[0] in self.packages
+        ]
+        places = [
+            (place, name)
+            for place in (time, *own)
+            for name, value in list(vars(place).items())
+            if value is real
+        ]
+        for place, name in places:
+            setattr(place, name, noted)
+        try:
+            yield
+        finally:
+            for place, name in places:
+                setattr(place, name, real)
 
     def own_caller(self, frame: FrameType | None, *, through: frozenset[str] | None = None) -> str | None:
         """Where the plugin's own code stands among the callers; `through` bounds what lies between."""
@@ -69,13 +98,9 @@ class Watch:
 
     def saw(self, event: str, args: tuple[Any, ...]) -> None:
         """One audit event."""
-        here = threading.get_ident() == self._thread
-        if event == "time.sleep":
-            if here or threading.current_thread().name.startswith(_WORKERS):
-                self.sleeps.append(f"time.sleep({args[0]})")
-        elif not here:
+        if threading.get_ident() != self._thread:
             return
-        elif event == "socket.__new__":
+        if event == "socket.__new__":
             self._sockets.append(weakref.ref(args[0]))
         elif event == "socket.connect":
             if args[0].gettimeout() != 0:

@@ -10,7 +10,7 @@ from anyvideo.catalog.spec import ModelSpec
 from anyvideo.client import AsyncClient
 from anyvideo.plugins import Plugins
 from anyvideo.settings import load_settings
-from anyvideo.testing.conformance.bench import Bench, in_a_loop
+from anyvideo.testing.conformance.bench import JOB_SECONDS, Bench, in_a_loop
 from anyvideo.testing.conformance.rules import calmly, require
 from anyvideo.types.job import Attempt
 from anyvideo.types.money import CostBasis
@@ -48,7 +48,7 @@ async def _generated(client: AsyncClient, bench: Bench, spec: ModelSpec, fit: Fi
         duration=fit.duration,
         resolution=fit.resolution,
         allow_unpriced=True,
-        timeout=24 * 3600.0,
+        timeout=30 * JOB_SECONDS,
     )
 
 

@@ -8,6 +8,7 @@ accepted, `poll` when its state is read, `list` when jobs are listed, `download`
 from __future__ import annotations
 
 import itertools
+import random
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -126,7 +127,10 @@ FAULTS: Final[Mapping[str, FaultSpec]] = {
 
 @dataclass(slots=True, kw_only=True)
 class Fault:
-    """One order. `left` is how often it still strikes, None for ever; `params` are as ordered."""
+    """One order. `left` is how often it still strikes, None for ever; `params` are as ordered.
+
+    With a `share` (above 0, at most 1) it strikes in that share of the cases, drawn with its `seed`.
+    """
 
     id: int
     provider: str
@@ -134,7 +138,17 @@ class Fault:
     model: str | None = None
     times: int | None = None
     left: int | None = None
+    share: float | None = None
+    seed: int = 0
     params: Mapping[str, object] = field(default_factory=dict)
+    _random: random.Random = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.seed)
+
+    def strikes(self) -> bool:
+        """Whether it strikes this time; with a share, the next draw says so."""
+        return self.share is None or self._random.random() < self.share
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -164,6 +178,7 @@ class Fault:
             "fault": self.name,
             "times": self.times,
             "left": self.left,
+            **({} if self.share is None else {"share": self.share, "seed": self.seed}),
             **self.params,
         }
 
@@ -184,10 +199,13 @@ class FaultBoard:
         *,
         model: str | None = None,
         times: int | None = None,
+        share: float | None = None,
+        seed: int = 0,
         **params: object,
     ) -> Fault:
         """Order a fault for jobs of `provider` whose model word starts with `model`. Raises FaultError."""
         _check(self._providers, provider, fault, model, times, params)
+        _check_share(share, seed)
         order = Fault(
             id=next(self._ids),
             provider=provider,
@@ -195,6 +213,8 @@ class FaultBoard:
             model=model,
             times=times,
             left=times,
+            share=share,
+            seed=seed,
             params=params,
         )
         with self._lock:
@@ -208,6 +228,8 @@ class FaultBoard:
                 if order.provider != provider or order.left == 0 or stage not in order.stages:
                     continue
                 if order.model is not None and not (model or "").startswith(order.model):
+                    continue
+                if not order.strikes():
                     continue
                 if order.left is not None:
                     order.left -= 1
@@ -248,6 +270,15 @@ def _check(
             raise FaultError(f"{fault} does not know {name!r}; it takes {takes}")
         if not _fits(known[name], value):
             raise FaultError(f"{name} of {fault} must be {known[name]}, not {value!r}")
+
+
+def _check_share(share: object, seed: object) -> None:
+    if share is not None and (
+        isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1
+    ):
+        raise FaultError(f"share must be above 0 and at most 1, or left out for always, not {share!r}")
+    if type(seed) is not int:
+        raise FaultError(f"seed must be a whole number, not {seed!r}")
 
 
 def _fits(kind: str, value: object) -> bool:

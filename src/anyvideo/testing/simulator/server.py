@@ -88,10 +88,14 @@ class SimulatorServer:
         *,
         model: str | None = None,
         times: int | None = None,
+        share: float | None = None,
+        seed: int = 0,
         **params: object,
     ) -> Fault:
         """Order a fault, as `POST /_sim/faults` does. Raises FaultError."""
-        return self.world.faults.add(provider, fault, model=model, times=times, **params)
+        return self.world.faults.add(
+            provider, fault, model=model, times=times, share=share, seed=seed, **params
+        )
 
     def clear_faults(self, provider: str | None = None) -> None:
         self.world.faults.clear(provider)

@@ -1,0 +1,36 @@
+"""A provider that breaks one rule fails the suite, and the failure names the rule.
+
+`nox -s mutations` runs all of them; the ordinary tests run a sample with a printed seed.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+from pathlib import Path
+
+import pytest
+
+from anyvideo.cli.scaffold import rendered
+from anyvideo.testing.conformance.rules import RULES
+
+from .mutations import MUTATIONS, Mutation, broken_copy, run_suite
+
+SAMPLE = 3
+SEED = int(os.environ.get("MUTATIONS_SEED") or random.randrange(10**6))
+WANTED = MUTATIONS if os.environ.get("MUTATIONS") == "all" else random.Random(SEED).sample(MUTATIONS, SAMPLE)
+
+
+@pytest.mark.parametrize("mutation", WANTED, ids=lambda mutation: mutation.name)
+def test_a_broken_rule_is_caught_and_named(mutation: Mutation, tmp_path: Path) -> None:
+    print(f"MUTATIONS_SEED={SEED}")  # noqa: T201 - shown with a failure
+    broken_copy(rendered("acme"), mutation, tmp_path)
+    code, output = run_suite(tmp_path)
+    assert code == 1, f"{mutation.name} was not caught:\n{output}"
+    named = set(re.findall(r"rule: docs/providers\.md#([\w-]+): ", output))
+    assert named & set(mutation.rules), f"{mutation.name} broke {mutation.rules}; named: {named}\n{output}"
+
+
+def test_every_mutation_breaks_rules_that_exist() -> None:
+    assert {rule for mutation in MUTATIONS for rule in mutation.rules} <= RULES.keys()
