@@ -15,14 +15,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from anyvideo.catalog.spec import ModelSpec
     from anyvideo.client import AsyncClient, Client, ProviderInfo
+    from anyvideo.jobs.batch import Clip
     from anyvideo.plugins import Plugins
     from anyvideo.settings import Settings, load_settings
+    from anyvideo.types.batch import BatchResult, ClipResult
     from anyvideo.types.budget import Budget
     from anyvideo.types.errors import (
         AllModelsFailed,
         AnyVideoError,
         AuthenticationFailed,
         BadRequest,
+        BatchFailed,
         BudgetExceeded,
         CatalogError,
         ConfigurationError,
@@ -76,11 +79,15 @@ __all__ = [
     "AttemptState",
     "AuthenticationFailed",
     "BadRequest",
+    "BatchFailed",
+    "BatchResult",
     "Budget",
     "BudgetExceeded",
     "Candidate",
     "CatalogError",
     "Client",
+    "Clip",
+    "ClipResult",
     "ConfigurationError",
     "Cost",
     "CostBasis",
@@ -139,6 +146,8 @@ _ROOMS = {
     "anyvideo.plugins": ("Plugins",),
     "anyvideo.settings": ("Settings", "load_settings"),
     "anyvideo.catalog.spec": ("ModelSpec",),
+    "anyvideo.jobs.batch": ("Clip",),
+    "anyvideo.types.batch": ("BatchResult", "ClipResult"),
     "anyvideo.types.budget": ("Budget",),
     "anyvideo.types.events": ("Event", "EventKind"),
     "anyvideo.types.job": ("Attempt", "Job", "MediaInfo"),

@@ -7,15 +7,19 @@ import secrets
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, Self, Unpack
 
 import anyio
 
 from anyvideo.catalog.spec import ModelSpec
+from anyvideo.client.batches import Batches, Terms
 from anyvideo.client.pictures import Pictures
 from anyvideo.client.planner import Planner, ProviderInfo, nothing_fits, reference_notes, with_image
 from anyvideo.jobs.backends import Backends
+from anyvideo.jobs.batch import USUAL_CONCURRENCY, USUAL_TRIES, Clip
 from anyvideo.jobs.clock import SystemClock
 from anyvideo.jobs.driver import Driver
 from anyvideo.jobs.engine import Engine
@@ -25,11 +29,19 @@ from anyvideo.jobs.recovery import Recovered, in_reach, report, urgency
 from anyvideo.jobs.store.base import OPEN_STATUSES, Line, Used
 from anyvideo.jobs.store.sqlite import SQLiteStore
 from anyvideo.jobs.wish import BuyOptions, PlanOptions, Wish
+from anyvideo.media.names import check_template
 from anyvideo.plugins import Plugins
 from anyvideo.settings import Settings, load_settings
+from anyvideo.types.batch import BatchResult
 from anyvideo.types.budget import Budget
 from anyvideo.types.clock import Clock
-from anyvideo.types.errors import AnyVideoError, ConfigurationError, InvalidRequest
+from anyvideo.types.errors import (
+    AnyVideoError,
+    ConfigurationError,
+    InvalidRequest,
+    OutcomeUnknown,
+    StillRunning,
+)
 from anyvideo.types.events import Event, EventKind
 from anyvideo.types.job import Job, JobOptions
 from anyvideo.types.plan import Plan
@@ -80,6 +92,15 @@ class AsyncClient:
         )
         self._engine = Engine(store=self._store, backends=self._backends, clock=self._clock, tell=self._tell)
         self._driver = Driver(self._engine, self._clock, concurrency=self._settings.concurrency)
+        self._batches = Batches(
+            planner=self._planner,
+            store=self._store,
+            clock=self._clock,
+            read=self._pictures.planned,
+            submit=self.submit,
+            follow=self._ended,
+            tell=self._say,
+        )
         self._closing: AsyncExitStack | None = None
 
     async def __aenter__(self) -> Self:
@@ -123,6 +144,10 @@ class AsyncClient:
         """
         self._check_open()
         wish = await self._pictures.bought(prompt, options)
+        with self._clock.working():
+            return await self._recorded(wish)
+
+    async def _recorded(self, wish: Wish) -> Job:
         plan = await self._planner.plan(wish, remember=True)
         if not plan.ready:
             raise nothing_fits(plan)
@@ -145,11 +170,11 @@ class AsyncClient:
             now=self._clock.now(),
         )
         for kind in (EventKind.JOB_RECORDED, EventKind.ATTEMPT_STARTED):
-            self._say(kind, written.job, model=written.job.attempts[0].model)
+            self._say(kind, written.job.id, model=written.job.attempts[0].model)
         if wish.without_image is not None:
-            self._say(EventKind.IMAGE_DROPPED, written.job, message=wish.without_image)
+            self._say(EventKind.IMAGE_DROPPED, written.job.id, message=wish.without_image)
         for threshold in written.thresholds:
-            self._say(EventKind.BUDGET_THRESHOLD, written.job, threshold=threshold)
+            self._say(EventKind.BUDGET_THRESHOLD, written.job.id, threshold=threshold)
         self._driver.drive(written.job.id)
         return written.job
 
@@ -168,18 +193,52 @@ class AsyncClient:
         Raises AllModelsFailed, OutcomeUnknown, JobCanceled, or StillRunning after `timeout` seconds: the
         job goes on then, unless `on_timeout` is "cancel".
         """
-        job_id = await self._drive(job)
-        ended = await self._within(timeout, self._driver.ended(job_id))
-        if ended is None and on_timeout == "cancel":
-            ended = await self.cancel(job_id)
-        if ended is None:
-            standing = await self._store.load(job_id)
-            raise (
-                unknown(standing)
-                if standing.status is JobStatus.UNKNOWN
-                else still_running(standing, timeout)
-            )
+        try:
+            ended = await self._ended(_id(job), timeout)
+        except (StillRunning, OutcomeUnknown):
+            if on_timeout != "cancel":
+                raise
+            ended = await self.cancel(job)
         return delivered(ended)
+
+    async def batch(
+        self,
+        requests: Sequence[Clip | Mapping[str, Any]],
+        *,
+        concurrency: int | None = None,
+        min_successes: int | None = None,
+        budget: str | int | Decimal | None = None,
+        batch_id: str | None = None,
+        resume: bool = True,
+        tries: int = USUAL_TRIES,
+        not_before: datetime | None = None,
+        **options: Unpack[BuyOptions],
+    ) -> BatchResult:
+        """Buy many clips, `concurrency` at a time (default 5), within one `budget` in dollars for all.
+
+        A clip is a Clip or a mapping of its fields; `options` hold for every clip that does not say
+        otherwise, `timeout` for each by itself. Partial success is a result. A clip whose models all failed
+        with errors that may pass gets up to `tries` chains, 2, 4 and 8 s apart; none after an unknown
+        outcome.
+
+        What an earlier run under the same `batch_id` (default: derived from the clips) has recorded is taken
+        over: nothing is bought twice. With `resume=False` such a batch is an error.
+
+        Raises InvalidRequest, NoModelFits and BudgetExceeded (the estimate of all clips) before anything is
+        sent, and BatchFailed, with the result, when fewer than `min_successes` (default: 3, or all of fewer)
+        succeed. Nothing is sent before `not_before`.
+        """
+        self._check_open()
+        terms = Terms(
+            concurrency=USUAL_CONCURRENCY if concurrency is None else concurrency,
+            min_successes=min_successes,
+            budget=budget,
+            batch_id=batch_id,
+            resume=resume,
+            tries=tries,
+            not_before=not_before,
+        )
+        return await self._batches.run(requests, terms, options)
 
     async def job(self, job: Job | str) -> Job:
         """The job as it stands now. Raises JobNotFound."""
@@ -268,7 +327,23 @@ class AsyncClient:
         if wish.on_unknown is None and self._settings.on_unknown == "resubmit":
             cap = self._settings.max_duplicate_micros
             options = replace(options, on_unknown="resubmit", max_duplicate_micros=cap)
-        return replace(options, budgets=(*options.budgets, *self._budgets))
+        template, folder = options.output or self._settings.template, self._settings.output or Path.cwd()
+        return replace(
+            options,
+            budgets=(*options.budgets, *self._budgets),
+            output=None if template is None else check_template(template),
+            output_folder=None if template is None else folder.absolute(),
+        )
+
+    async def _ended(self, job_id: str, timeout: float | None) -> Job:
+        """The job once nothing more happens to it. Raises StillRunning and OutcomeUnknown after `timeout`."""
+        await self._drive(job_id)
+        ended = await self._within(timeout, self._driver.ended(job_id))
+        if ended is not None:
+            return ended
+        standing = await self._store.load(job_id)
+        lost = standing.status is JobStatus.UNKNOWN
+        raise unknown(standing) if lost else still_running(standing, timeout)
 
     async def _drive(self, job: Job | str) -> str:
         self._check_open()
@@ -306,10 +381,17 @@ class AsyncClient:
                 hint="use it as: async with AsyncClient() as client",
             )
 
-    def _say(self, kind: EventKind, job: Job, **details: Any) -> None:
-        self._tell(Event(id=secrets.token_hex(8), kind=kind, job_id=job.id, at=self._clock.now(), **details))
+    def _say(self, kind: EventKind, job_id: str, **details: Any) -> None:
+        self._tell(Event(id=secrets.token_hex(8), kind=kind, job_id=job_id, at=self._clock.now(), **details))
 
     def _tell(self, event: Event) -> None:
+        if event.kind is not EventKind.BATCH_PROGRESS:
+            event = self._batches.marked(event)
+        self._hand_out(event)
+        if event.kind is not EventKind.BATCH_PROGRESS:
+            self._batches.heard(event)
+
+    def _hand_out(self, event: Event) -> None:
         for listener in (self._on_event, self._plugins.tell):
             try:
                 if listener is not None:

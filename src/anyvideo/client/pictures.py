@@ -1,4 +1,4 @@
-"""A caller's pictures, made ready before anything is planned: read off the loop, fetched where that is due."""
+"""A caller's pictures, made ready before anything is planned: read off the loop, fetched where due."""
 
 from __future__ import annotations
 
@@ -82,8 +82,7 @@ class Pictures:
         private = is_private(image.url, self._settings.storage)
         if transfer == "upload" or private:
             address = image.url
-            with self._clock.working():
-                content = await self._in_three_tries(lambda: self._fetched(address, private=private))
+            content = await self._in_three_tries(lambda: self._fetched(address, private=private))
             return await anyio.to_thread.run_sync(picture_of, content)
         return image
 
@@ -105,7 +104,8 @@ class Pictures:
     async def _in_three_tries(self, read: Callable[[], Awaitable[T]]) -> T:
         for number in range(1, TRIES + 1):
             try:
-                return await read()
+                with self._clock.working():
+                    return await read()
             except (DownloadFailed, StorageTrouble) as error:
                 lasting = isinstance(error, DownloadFailed) and not error.retryable
                 if lasting or number == TRIES:

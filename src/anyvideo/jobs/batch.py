@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from anyvideo.jobs.fingerprint import job_fingerprint, request_fingerprint
+from anyvideo.jobs.fingerprint import request_fingerprint
 from anyvideo.jobs.wish import BuyOptions, PlanOptions, Wish
 from anyvideo.media.inputs import ImageSource
 from anyvideo.routing.after import AFTER
@@ -19,6 +19,7 @@ from anyvideo.types.events import Event, EventKind
 from anyvideo.types.job import Failure, Job
 from anyvideo.types.money import dollars
 from anyvideo.types.plan import Candidate, Plan
+from anyvideo.types.request import Image
 from anyvideo.types.states import AttemptState, JobStatus
 
 USUAL_CONCURRENCY = 5
@@ -27,8 +28,10 @@ USUAL_MINIMUM = 3
 WAITS = (2.0, 4.0, 8.0)
 """Seconds before a clip's second, third and any later try."""
 
+_SOME = Image(url="https://picture.invalid")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _OWN = ("index", "prompt", "negative_prompt", "duration", "image")
+_SET_HERE = ("job_id", "idempotency_key")
 _MAY_PASS = frozenset({"RateLimited", "OverCapacity", "NotAccepted"})
 
 
@@ -145,7 +148,7 @@ def read_clips(requests: Sequence[Clip | Mapping[str, Any]]) -> list[Clip]:
     for place, request in enumerate(requests):
         clip = Clip.of(request)
         index = place if clip.index is None else clip.index
-        if isinstance(index, bool) or not isinstance(index, int) or index < 0:
+        if type(index) is not int or index < 0:
             raise InvalidRequest(f"index must be a whole number of 0 or more, not {index!r}", field="index")
         if index in clips:
             raise InvalidRequest(f"two clips have the index {index}", field="index")
@@ -155,22 +158,14 @@ def read_clips(requests: Sequence[Clip | Mapping[str, Any]]) -> list[Clip]:
     return [replace(clip, index=index) for index, clip in clips.items()]
 
 
-def wish_of(clip: Clip, common: BuyOptions) -> tuple[Wish, dict[str, Any]]:
-    """The checked wish of a clip and the options to buy it with; its own beat the common ones.
-
-    Raises InvalidRequest that names the clip.
-    """
-    taken = {**PlanOptions.__annotations__, **BuyOptions.__annotations__}.keys() - {"job_id", "idempotency_key"}
+def options_of(clip: Clip, common: BuyOptions) -> dict[str, Any]:
+    """What a clip is bought with; its own options beat the common ones. Raises InvalidRequest."""
+    taken = {**PlanOptions.__annotations__, **BuyOptions.__annotations__}
     options = {**common, **clip.wish()}
-    try:
-        if unknown := sorted(options.keys() - taken):
-            raise InvalidRequest(f"a clip takes no {unknown[0]!r}", field=unknown[0])
-        wish = Wish.of(clip.prompt, **options)  # type: ignore[typeddict-item]
-    except InvalidRequest as error:
-        raise type(error)(f"clip {clip.index}: {error.message}", field=error.field, hint=error.hint) from error
-    if wish.request.image is not None:
-        options["image"] = wish.request.image
-    return wish, options
+    unknown = sorted(name for name in options if name not in taken or name in _SET_HERE)
+    if unknown:
+        raise InvalidRequest(f"a batch takes no {unknown[0]}", field=unknown[0])
+    return options
 
 
 def check_batch_id(batch_id: str) -> str:
@@ -205,13 +200,22 @@ def tries_of(batch_id: str, index: int, keyed: Mapping[str, Job], wish: Wish) ->
     jobs: list[Job] = []
     while (job := keyed.get(try_key(batch_id, index, len(jobs) + 1))) is not None:
         jobs.append(job)
-    if jobs and job_fingerprint(jobs[0]) != request_fingerprint(wish.request, wish.models):
+    if jobs and not _asked_alike(jobs[0], wish):
         raise IdempotencyConflict(
             f"clip {index} of batch {batch_id} asked for something else before",
             field="batch_id",
             hint="give the changed batch another id",
         )
     return tuple(jobs)
+
+
+def _asked_alike(job: Job, wish: Wish) -> bool:
+    """Whether a recorded job is one for this wish. Its picture may have become content, or been dropped."""
+    known, asked = job.request, wish.request
+    comparable = known.image and asked.image and (known.image.url is None) == (asked.image.url is None)
+    if not comparable:
+        known, asked = replace(known, image=_SOME), replace(asked, image=_SOME)
+    return request_fingerprint(known, job.options.models) == request_fingerprint(asked, wish.models)
 
 
 def check_minimum(minimum: int | None, total: int) -> int:
@@ -228,10 +232,8 @@ def check_minimum(minimum: int | None, total: int) -> int:
 
 def check_estimate(pieces: Iterable[Piece], budget: Budget, used_micros: int) -> None:
     """Raises BudgetExceeded when what is still to buy will probably pass the budget."""
-    firsts = [piece.first for piece in pieces if piece.to_buy]
-    expected = sum(
-        first.quote.expected_micros or first.quote.ceiling_micros or 0 for first in firsts if first is not None
-    )
+    firsts = [piece.first for piece in pieces if piece.to_buy and piece.first is not None]
+    expected = sum(first.quote.expected_micros or first.quote.ceiling_micros or 0 for first in firsts)
     if used_micros + expected > budget.limit_micros:
         so_far = f" after {dollars(used_micros)} USD so far" if used_micros else ""
         raise BudgetExceeded(

@@ -14,22 +14,30 @@ from anyvideo.catalog.spec import ModelSpec
 from anyvideo.jobs.backends import Backend
 from anyvideo.jobs.follow import trouble
 from anyvideo.jobs.observe import delivered_cost, ended, moved, observe, without_secrets
+from anyvideo.jobs.outcome import delivered
 from anyvideo.jobs.points import point
 from anyvideo.jobs.turn import Turn
 from anyvideo.jobs.verdict import failure_of
 from anyvideo.media.download import download
+from anyvideo.media.names import place
 from anyvideo.media.probe import probe
+from anyvideo.media.verify import mismatches
 from anyvideo.net.scopes import free_call
+from anyvideo.plugins import Plugins
 from anyvideo.types.errors import DownloadFailed, MediaError
 from anyvideo.types.events import EventKind
-from anyvideo.types.job import Artifact, Failure, Output, UsageValue
-from anyvideo.types.states import AttemptState
+from anyvideo.types.job import Artifact, Attempt, Failure, Output, UsageValue
+from anyvideo.types.plan import Fit
+from anyvideo.types.states import AttemptState, JobStatus
 
 S = AttemptState
+_ROUNDING = 0.25
 
 
-async def deliver(turn: Turn, backend: Backend, spec: ModelSpec) -> datetime | None:
-    """Fetch, check and settle. Returns when to try again; None: done, or the result is lost for good."""
+async def deliver(turn: Turn, backend: Backend, spec: ModelSpec, plugins: Plugins) -> datetime | None:
+    """Fetch, measure, let the application check, and settle. Returns when to
+    try again; None: done, or the result is lost for good.
+    """
     attempt = turn.attempt
     now = turn.clock.now()
     if attempt.due_at is not None and now < attempt.due_at and attempt.trouble:
@@ -40,15 +48,19 @@ async def deliver(turn: Turn, backend: Backend, spec: ModelSpec) -> datetime | N
     point("file.part")
     target = turn.store.folder / "videos" / f"{turn.job.id}.{attempt.number}.mp4"
     try:
-        artifact = await _fetched(turn.attempt.outputs[0], target, backend)
+        artifact = await _fetched(turn.attempt.outputs[0], target, backend, turn.attempt.fit)
     except (DownloadFailed, MediaError) as error:
         return await _not_fetched(turn, backend, spec, error)
     point("file.renamed")
-    await _settle(turn, spec, artifact)
+    settled = _settled(turn, spec, artifact)
+    refused = await _refusal(turn, settled, artifact, plugins)
+    if refused is None:
+        artifact = await _placed(turn, artifact)
+    await _settle(turn, settled, artifact, refused)
     return None
 
 
-async def _fetched(output: Output, target: Path, backend: Backend) -> Artifact:
+async def _fetched(output: Output, target: Path, backend: Backend, fit: Fit) -> Artifact:
     await anyio.Path(target.parent).mkdir(parents=True, exist_ok=True, mode=0o700)
     if output.path is not None:
         await anyio.to_thread.run_sync(_copy, output.path, target)
@@ -56,27 +68,75 @@ async def _fetched(output: Output, target: Path, backend: Backend) -> Artifact:
         assert output.url is not None, "an output is an address or a file"
         await download(output.url, target, client=backend.context.outputs)
     info = await anyio.to_thread.run_sync(probe, target)
-    return Artifact(path=target, info=info, label=backend.plugin.label)
+    return Artifact(path=target, info=info, label=backend.plugin.label, mismatches=mismatches(fit, info))
 
 
-async def _settle(turn: Turn, spec: ModelSpec, artifact: Artifact) -> None:
+def _settled(turn: Turn, spec: ModelSpec, artifact: Artifact) -> Attempt:
     now = turn.clock.now()
     stored = moved(turn.attempt, S.STORED, now, write="W5")
-    settled = replace(
+    usage = {**_measured(stored.fit, artifact), **stored.usage}
+    return replace(
         moved(stored, S.SETTLED, now, write="W6"),
-        cost=delivered_cost(replace(stored, usage={**_measured(artifact), **stored.usage}), spec),
+        cost=delivered_cost(replace(stored, usage=usage), spec),
         hold_micros=0,
         outputs=without_secrets(stored.outputs),
     )
-    await turn.save(settled, artifact=artifact)
+
+
+async def _refusal(turn: Turn, settled: Attempt, artifact: Artifact, plugins: Plugins) -> Failure | None:
+    """What the application's own checks have against the clip, before anybody gets it."""
+    attempts = (*turn.job.attempts[:-1], settled)
+    job = replace(turn.job, attempts=attempts, artifact=artifact, status=JobStatus.SUCCEEDED)
+    try:
+        await plugins.check_video(delivered(job))
+    except MediaError as error:
+        hint = f"it is paid for; the file is kept: {artifact.path}"
+        return Failure(kind="VideoRefused", message=error.message, stage="result", charged="yes", hint=hint)
+    return None
+
+
+async def _placed(turn: Turn, artifact: Artifact) -> Artifact:
+    """The file under the name that the caller's template gives it; where that fails, where it lies now."""
+    job, attempt = turn.job, turn.attempt
+    template, folder = job.options.output, job.options.output_folder
+    if template is None or folder is None:
+        return artifact
+    words = {
+        "job_id": job.id,
+        "index": job.metadata.get("clip", "0"),
+        "attempt": str(attempt.number),
+        "provider": attempt.provider,
+        "model": attempt.model,
+        "day": f"{job.created_at:%Y-%m-%d}",
+    }
+    try:
+        path = await anyio.to_thread.run_sync(place, artifact.path, folder, template, words)
+    except (OSError, MediaError) as error:
+        turn.say(EventKind.TROUBLE, message=f"the file stays at {artifact.path}: {error}")
+        return artifact
+    return replace(artifact, path=path)
+
+
+async def _settle(turn: Turn, settled: Attempt, artifact: Artifact, refused: Failure | None) -> None:
+    ending = {} if refused is None else {"status": JobStatus.FAILED, "failure": refused}
+    await turn.save(settled, artifact=artifact, **ending)
+    for mismatch in artifact.mismatches:
+        turn.say(EventKind.MISMATCH, message=str(mismatch))
     turn.say(EventKind.ATTEMPT_ENDED, cost=settled.cost)
     turn.say(EventKind.JOB_ENDED, message=turn.job.status.value, cost=turn.job.cost)
 
 
-def _measured(artifact: Artifact) -> dict[str, UsageValue]:
-    """What a price per megapixel needs, measured where the vendor does not report it."""
+def _measured(fit: Fit, artifact: Artifact) -> dict[str, UsageValue]:
+    """What a price per megapixel or per second needs, measured where the vendor does not report it.
+
+    A length within a quarter of a second of the ordered one is the ordered one: encoders round to frames,
+    vendors bill whole seconds.
+    """
     info = artifact.info
-    return {"width": info.width, "height": info.height, "frames": round(info.duration * info.fps)}
+    usage: dict[str, UsageValue] = {"width": info.width, "height": info.height, "frames": info.frames}
+    if abs(info.duration - fit.duration) > _ROUNDING:
+        usage["output_seconds"] = round(info.duration, 3)
+    return usage
 
 
 async def _not_fetched(

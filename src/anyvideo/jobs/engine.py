@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,18 +17,20 @@ from anyvideo.jobs.deliver import deliver
 from anyvideo.jobs.follow import follow
 from anyvideo.jobs.observe import moved
 from anyvideo.jobs.owner import is_dead, owner_name
-from anyvideo.jobs.reconcile import reconcile
+from anyvideo.jobs.reconcile import adopt, reconcile
 from anyvideo.jobs.resolve import decide
 from anyvideo.jobs.store.base import Lease, Store
-from anyvideo.jobs.submit import hold_as_unknown, submit
+from anyvideo.jobs.submit import TakenUnwritten, hold_as_unknown, submit
 from anyvideo.jobs.turn import Tell, Turn
+from anyvideo.provider import Found
 from anyvideo.types.clock import Clock
-from anyvideo.types.errors import BudgetExceeded, ConfigurationError, InvalidRequest, StaleWrite
+from anyvideo.types.errors import BudgetExceeded, ConfigurationError, InvalidRequest, StaleWrite, StoreError
 from anyvideo.types.events import EventKind
 from anyvideo.types.job import Attempt, Failure, Job
 from anyvideo.types.states import TERMINAL, AttemptState, JobStatus
 
 S = AttemptState
+logger = logging.getLogger("anyvideo")
 WATCH_SECONDS = 1.0
 SEND_DEADLINE = timedelta(seconds=5)
 
@@ -55,12 +58,25 @@ class Engine:
         self._settings = backends.settings
         self._lease_seconds = backends.settings.windows.lease
         self._owner = owner_name()
+        self._taken: dict[str, TakenUnwritten] = {}
 
     async def advance(self, job_id: str) -> Advance:
         """Take the lease, do one piece of work, write it, and answer when to come back.
 
-        Raises ConfigurationError (a key or plugin of the job is missing here), StoreError and JobNotFound.
+        Raises ConfigurationError (a key or plugin of the job is missing here), StoreError and JobNotFound;
+        no StoreError while the handle of a job that the vendor took is still to be written.
         """
+        try:
+            return await self._advance(job_id)
+        except StoreError as error:
+            taken = self._taken.get(job_id)
+            if taken is None:
+                raise
+            vendors_id = taken.submission.ref.job_id
+            logger.error("job %s: the vendor's job %s is not written down yet: %s", job_id, vendors_id, error)
+            return Advance(job=taken.job, due=self._clock.now() + timedelta(seconds=WATCH_SECONDS))
+
+    async def _advance(self, job_id: str) -> Advance:
         now = self._clock.now()
         lease = await self._lease(job_id)
         job = await self._store.load(job_id)
@@ -70,6 +86,9 @@ class Engine:
         turn = self._new_turn(lease, job)
         try:
             due = await self._step_renewing(turn)
+        except TakenUnwritten as taken:
+            self._taken[job_id] = taken
+            return Advance(job=job, due=now + timedelta(seconds=WATCH_SECONDS), watched=True)
         except StaleWrite:
             due = now + timedelta(seconds=WATCH_SECONDS)
             return Advance(job=await self._store.load(job_id), due=due, watched=True)
@@ -100,6 +119,7 @@ class Engine:
 
     async def _step(self, turn: Turn) -> datetime | None:
         """One piece of work, and when to come back; None only when nothing more happens by itself."""
+        await self._write_down(turn)
         job = turn.job
         if job.finished:
             return None
@@ -115,6 +135,22 @@ class Engine:
         nobody_can_tell = job.status is turn.job.status is JobStatus.UNKNOWN
         return None if turn.job.finished or nobody_can_tell else self._clock.now()
 
+    async def _write_down(self, turn: Turn) -> None:
+        """Write the handle that an earlier step could not: the store was full, or another process drove."""
+        taken = self._taken.get(turn.job.id)
+        if taken is None:
+            return
+        if turn.attempt.id == taken.job.attempts[-1].id and turn.attempt.state in (S.SENDING, S.UNKNOWN):
+            spec = self._backends.spec(turn.attempt.model)
+            found = Found(
+                ref=taken.submission.ref,
+                update=taken.submission.update,
+                created_at=self._clock.now(),
+                inputs={},
+            )
+            await adopt(turn, found, spec)
+        del self._taken[turn.job.id]
+
     async def _drive(self, turn: Turn, backend: Backend, spec: ModelSpec) -> datetime | None:
         match turn.attempt.state:
             case S.CREATED | S.HELD:
@@ -124,7 +160,7 @@ class Engine:
             case S.ACCEPTED | S.RUNNING:
                 return await follow(turn, backend, spec)
             case S.OUTPUT_READY | S.DOWNLOADING | S.STORED:
-                return await deliver(turn, backend, spec)
+                return await deliver(turn, backend, spec, self._backends.plugins)
             case S.UNKNOWN:
                 return await self._unknown(turn, backend, spec)
             case _:

@@ -9,6 +9,7 @@ from anyvideo.types.errors import (
     OutcomeUnknown,
     ProviderError,
     StillRunning,
+    VideoRefused,
 )
 from anyvideo.types.job import Job
 from anyvideo.types.states import JobStatus
@@ -29,6 +30,7 @@ def delivered(job: Job) -> Video:
         attempts=job.attempts,
         adjustments=attempt.fit.adjustments,
         label=job.artifact.label,
+        mismatches=job.artifact.mismatches,
     )
 
 
@@ -66,6 +68,8 @@ def _ending(job: Job) -> AnyVideoError:
         return JobCanceled(f"job {job.id} was canceled", job_id=job.id)
     if job.status is JobStatus.UNKNOWN:
         return unknown(job)
+    if job.failure is not None and job.failure.kind == VideoRefused.__name__ and job.artifact is not None:
+        return VideoRefused(job.failure.message, job_id=job.id, path=job.artifact.path, hint=job.failure.hint)
     causes = failures(job)
     if job.finished and causes:
         summary = "; ".join(f"{cause.model}: {cause.message}" for cause in causes)

@@ -24,7 +24,7 @@ _READY = (AttemptState.OUTPUT_READY, AttemptState.DOWNLOADING, AttemptState.STOR
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovered:
-    """What became of an unfinished job. `elsewhere`: of another account or address; `stopped`: by `problem`."""
+    """What became of an unfinished job. `elsewhere`: another account or address; `stopped`: by `problem`."""
 
     job: Job
     outcome: Outcome

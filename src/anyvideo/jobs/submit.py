@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import anyio
-import anyio.to_thread
 
 from anyvideo.catalog.prices import vendor_deadline_seconds
 from anyvideo.catalog.spec import ModelSpec
 from anyvideo.jobs.backends import Backend
 from anyvideo.jobs.observe import ended, moved, observe
+from anyvideo.jobs.picture import PICTURE_TRIES, handed_over, without_picture
 from anyvideo.jobs.schedule import MAX_SENDS, backoff, resend_wait
 from anyvideo.jobs.turn import Turn
 from anyvideo.jobs.verdict import Fate, Verdict, failure_of, judge
 from anyvideo.net.scopes import free_call, submit_call
 from anyvideo.net.wire import CallRecord, LastCheck
-from anyvideo.provider import Describes, Order, Submission, Uploads
+from anyvideo.provider import Describes, Order, Submission
 from anyvideo.routing.after import AFTER
-from anyvideo.types.errors import BadRequest, NotAccepted, ProviderError, StaleWrite
+from anyvideo.types.errors import NotAccepted, ProviderError, StaleWrite, StoreError
 from anyvideo.types.events import EventKind
-from anyvideo.types.job import Attempt, Failure
-from anyvideo.types.request import Image
+from anyvideo.types.job import Failure, Job
 from anyvideo.types.states import AttemptState
 
 S = AttemptState
+
+
+class TakenUnwritten(Exception):
+    """The vendor took the job, and W3 failed: the handle must not be lost with it."""
+
+    def __init__(self, job: Job, submission: Submission) -> None:
+        super().__init__(job.id)
+        self.job = job
+        self.submission = submission
 
 
 async def submit(turn: Turn, backend: Backend, spec: ModelSpec) -> datetime | None:
@@ -40,7 +46,7 @@ async def submit(turn: Turn, backend: Backend, spec: ModelSpec) -> datetime | No
         return turn.attempt.due_at
     try:
         async with free_call():
-            order = await _order(turn.attempt, backend, spec)
+            order = await _order(turn, backend, spec)
     except Exception as error:
         return await _not_prepared(turn, backend, spec, error)
     due: datetime | None = None
@@ -49,29 +55,17 @@ async def submit(turn: Turn, backend: Backend, spec: ModelSpec) -> datetime | No
     return due  # noqa: RET504 - a scope may swallow, so mypy wants the name
 
 
-async def _order(attempt: Attempt, backend: Backend, spec: ModelSpec) -> Order:
+async def _order(turn: Turn, backend: Backend, spec: ModelSpec) -> Order:
+    attempt = turn.attempt
     if spec.version == "latest" and isinstance(backend.provider, Describes):
         spec = spec.pinned(await backend.provider.latest_version(spec.slug))
-    media = {} if attempt.fit.image is None else {"image": await _address(attempt.fit.image, backend)}
+    media = {}
+    if attempt.fit.image is not None:
+        media["image"] = await handed_over(
+            attempt.fit.image, backend, uploaded=turn.job.options.image_transfer == "upload"
+        )
     deadline = vendor_deadline_seconds(spec) if backend.plugin.vendor_deadline else None
     return Order(fit=attempt.fit, spec=spec, tag=attempt.tag, deadline=deadline, media=media)
-
-
-async def _address(image: Image, backend: Backend) -> str:
-    if image.url is not None:
-        return image.url
-    content = image.data if image.data is not None else await anyio.Path(Path(str(image.path))).read_bytes()
-    content_type = image.content_type or "application/octet-stream"
-    rules = backend.plugin.media
-    encoded_size = len(f"data:{content_type};base64,") + 4 * ((len(content) + 2) // 3)
-    if rules.data_uri_bytes is not None and encoded_size <= rules.data_uri_bytes:
-        encoded = await anyio.to_thread.run_sync(base64.b64encode, content)
-        return f"data:{content_type};base64,{encoded.decode()}"
-    fits = rules.upload_bytes is not None and len(content) <= rules.upload_bytes
-    if fits and isinstance(backend.provider, Uploads):
-        filename = f"image.{content_type.rpartition('/')[2]}"
-        return await backend.provider.upload(content, content_type=content_type, filename=filename)
-    raise BadRequest("the image is too large for this vendor", hint="host it and pass its https address")
 
 
 async def _not_prepared(turn: Turn, backend: Backend, spec: ModelSpec, error: Exception) -> datetime | None:
@@ -80,11 +74,17 @@ async def _not_prepared(turn: Turn, backend: Backend, spec: ModelSpec, error: Ex
     if failure.kind == "ServiceError":
         failure = replace(failure, kind="NotAccepted")
     attempt = replace(turn.attempt, trouble=turn.attempt.trouble + 1)
-    if AFTER[failure.kind].again == "retry_after" and attempt.trouble < MAX_SENDS:
+    most = MAX_SENDS if attempt.fit.image is None else PICTURE_TRIES
+    if AFTER[failure.kind].again == "retry_after" and attempt.trouble < most:
         due = turn.clock.now() + timedelta(seconds=backoff(attempt.trouble))
         await turn.save(replace(attempt, due_at=due))
         turn.say(EventKind.TROUBLE, failure=failure, message=failure.message)
         return due
+    bare = without_picture(turn.job, attempt, backend, spec, why=failure.message, now=turn.clock.now())
+    if bare is not None:
+        await turn.save(bare)
+        turn.say(EventKind.IMAGE_DROPPED, failure=failure, message=failure.message)
+        return turn.clock.now()
     await _end(turn, S.REJECTED, failure, spec)
     return None
 
@@ -125,7 +125,10 @@ async def _accepted(turn: Turn, spec: ModelSpec, submission: Submission) -> None
     sent = turn.attempt if turn.attempt.state is S.SENDING else moved(turn.attempt, S.SENDING, now)
     handled = replace(sent, ref=submission.ref, accepted_at=now, trouble=0, due_at=turn.next_poll(spec))
     accepted = moved(handled, S.ACCEPTED, now, write="W3")
-    await turn.save(accepted)
+    try:
+        await turn.save(accepted)
+    except StoreError as error:
+        raise TakenUnwritten(turn.job, submission) from error
     turn.say(EventKind.ATTEMPT_ACCEPTED)
     observed = observe(accepted, submission.update, spec, now)
     if observed != accepted:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, Literal, Self, TypedDict, Unpack, get_args
 
 from anyvideo.media.inputs import ImageSource, load_image
+from anyvideo.media.names import check_template
 from anyvideo.types.budget import Budget
 from anyvideo.types.errors import InvalidRequest
 from anyvideo.types.job import JobOptions
@@ -50,7 +51,8 @@ class BuyOptions(PlanOptions, total=False):
     """What `submit` and `generate` take too: caps in dollars as text or Decimal, times in seconds.
 
     `reference_images` are pictures of characters by name. No model here takes them: they are kept beside the
-    job and named in its metadata as `reference_image.NAME`.
+    job and named in its metadata as `reference_image.NAME`. `output` is a template for the file's path below
+    the output folder, such as `{job_id}/clip_{index}.mp4`.
     """
 
     max_cost: str | int | Decimal | None
@@ -65,6 +67,7 @@ class BuyOptions(PlanOptions, total=False):
     max_duplicate_cost: str | int | Decimal | None
     idempotency_key: str | None
     cache: bool
+    output: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +150,7 @@ def _driving(models: tuple[str, ...], options: BuyOptions) -> JobOptions:
         budgets=tuple(options.get("budgets", ())),
         models=models,
         image_transfer=_choice("image_transfer", options.get("image_transfer"), get_args(ImageTransfer)),
+        output=None if options.get("output") is None else check_template(str(options["output"])),
         image_fallback=_choice("image_fallback", options.get("image_fallback"), get_args(ImageFallback)),
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     import httpx
 
 MAX_BYTES = 2 * 1024**3
+SLOWEST = 64 * 1024
+"""Bytes per second, over a window, below which a download is given up for another try."""
+WINDOW = 60.0
+DEADLINE = 3600.0
 _MOST_HOPS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _EXPIRED = frozenset({401, 403, 404, 410})
@@ -38,6 +43,9 @@ async def download(
     client: httpx.AsyncClient,
     expected: Expected = "mp4",
     max_bytes: int = MAX_BYTES,
+    slowest: float = SLOWEST,
+    window: float = WINDOW,
+    deadline: float = DEADLINE,
     on_progress: OnProgress | None = None,
 ) -> int:
     """Fetch `url` into `destination` over `client`; returns the file's size in bytes.
@@ -46,19 +54,19 @@ async def download(
     `expected="mp4"` refuses a body that does not start like an MP4 before more of it is read.
     `on_progress` gets the bytes on disk so far and the total, or None where the server names none.
     At most five redirects are followed, each a request of its own for the client's transport to judge.
+    A body slower than `slowest` bytes per second over `window` seconds, or one that is not whole after
+    `deadline` seconds, is left; its `.part` stays. Nothing is ever decoded, so no body grows on its way.
 
     Raises `DownloadFailed`: `expired` when a new link may help, `retryable` when the same one may.
     A try that broke off keeps its `.part`; one whose body was refused removes it.
     """
     target = _parse(url)
     part = PartFile(destination, f"{target.scheme}://{target.netloc.decode()}{target.path}")
+    rules = _Rules(
+        expected=expected, max_bytes=max_bytes, slowest=slowest, window=window, on_progress=on_progress
+    )
     try:
-        saved = await _in_thread(part.saved)
-        try:
-            size = await _fetch(client, target, part, saved, expected, max_bytes, on_progress)
-        except _StalePart:
-            await _in_thread(part.discard)
-            size = await _fetch(client, target, part, None, expected, max_bytes, on_progress)
+        size = await _within(deadline, client, target, part, rules)
         await _in_thread(part.finish)
     except OSError as error:
         raise _failed(
@@ -75,23 +83,45 @@ class _StalePart(Exception):
     """The server no longer has what the part is a part of."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rules:
+    """What a body must keep to, and who hears of its progress."""
+
+    expected: Expected
+    max_bytes: int
+    slowest: float
+    window: float
+    on_progress: OnProgress | None
+
+
+async def _within(
+    deadline: float, client: httpx.AsyncClient, target: httpx.URL, part: PartFile, rules: _Rules
+) -> int:
+    import anyio
+
+    try:
+        with anyio.fail_after(deadline):
+            saved = await _in_thread(part.saved)
+            try:
+                return await _fetch(client, target, part, saved, rules)
+            except _StalePart:
+                await _in_thread(part.discard)
+                return await _fetch(client, target, part, None, rules)
+    except TimeoutError as error:
+        raise _failed(f"the download from {target.host} took longer than {deadline:g} s") from error
+
+
 async def _fetch(
-    client: httpx.AsyncClient,
-    target: httpx.URL,
-    part: PartFile,
-    saved: Saved | None,
-    expected: Expected,
-    max_bytes: int,
-    on_progress: OnProgress | None,
+    client: httpx.AsyncClient, target: httpx.URL, part: PartFile, saved: Saved | None, rules: _Rules
 ) -> int:
     import httpx
 
     try:
         async with _answer(client, target, saved) as response:
-            start, total = _accept(response, saved, max_bytes)
+            start, total = _accept(response, saved, rules.max_bytes)
             await _in_thread(part.open, start, _strong_etag(response))
             try:
-                return await _receive(response, part, start, total, expected, max_bytes, on_progress)
+                return await _receive(response, part, start, total, rules)
             finally:
                 await _finish_in_thread(part.close)
     except (httpx.HTTPError, httpx.StreamError) as error:
@@ -181,32 +211,53 @@ async def _receive(
     part: PartFile,
     start: int,
     total: int | None,
-    expected: Expected,
-    max_bytes: int,
-    on_progress: OnProgress | None,
+    rules: _Rules,
 ) -> int:
-    size, buffer, checked = start, bytearray(), expected == "any" or start >= _SNIFFED
+    size, buffer, checked = start, bytearray(), rules.expected == "any" or start >= _SNIFFED
+    floor = _Floor(rules.slowest, rules.window, start)
     head = await _in_thread(part.head) if start and not checked else b""
     try:
         async for chunk in response.aiter_raw():
             buffer += chunk
             size += len(chunk)
-            if size > max_bytes:
-                raise _too_large(size, max_bytes)
+            if size > rules.max_bytes:
+                raise _too_large(size, rules.max_bytes)
+            floor.check(size, response.url.host)
             if not checked and size >= _SNIFFED:
                 _sniff(head + bytes(buffer[:512]))
                 checked = True
             if len(buffer) >= _WRITE_AT:
                 await _flush(part, buffer)
-                _report(on_progress, size, total)
+                _report(rules.on_progress, size, total)
     finally:
         await _flush(part, buffer)
-    _report(on_progress, size, total)
+    _report(rules.on_progress, size, total)
     if total is not None and size != total:
         raise _failed(f"{response.url.host} sent {size} of {total} bytes")
     if not checked:
         raise _failed(f"{response.url.host} sent a body of only {size} bytes")
     return size
+
+
+class _Floor:
+    """Watches the speed, one window after the other."""
+
+    def __init__(self, slowest: float, window: float, size: int) -> None:
+        import anyio
+
+        self._now = anyio.current_time
+        self._slowest, self._window = slowest, window
+        self._since, self._had = self._now(), size
+
+    def check(self, size: int, host: str) -> None:
+        """Raises DownloadFailed at the end of a window in which too little came."""
+        now = self._now()
+        if now - self._since < self._window:
+            return
+        speed = (size - self._had) / (now - self._since)
+        if speed < self._slowest:
+            raise _failed(f"{host} sends only {speed / 1024:.3g} KiB a second")
+        self._since, self._had = now, size
 
 
 async def _flush(part: PartFile, buffer: bytearray) -> None:

@@ -13,6 +13,7 @@ from anyvideo.types.errors import InvalidRequest, MissingExtra
 
 if TYPE_CHECKING:
     import httpx
+    from obstore.store import S3Store
 
 S3 = "s3://"
 SUPABASE = "supabase://"
@@ -63,11 +64,11 @@ def read_s3(address: str, access: StorageAccess, *, max_bytes: int) -> bytes:
     if not {"access_key_id", "secret_access_key"} <= access.s3.keys():
         raise _refused("s3:// is read with your keys", hint=f"set {_S3_VARIABLES}")
     try:
-        found = obstore.get(_s3_store(bucket, access), unquote(key))
+        found = obstore.get(_s3_store(bucket, access), key)
         if found.meta["size"] > max_bytes:
             raise _too_large(max_bytes)
         return bytes(found.bytes())
-    except NotFoundError as error:
+    except (NotFoundError, FileNotFoundError) as error:
         raise _refused(f"there is no object {key!r} in the bucket {bucket!r}") from error
     except (PermissionDeniedError, UnauthenticatedError) as error:
         raise _refused(f"your keys may not read {address}", hint=f"check {_S3_VARIABLES}") from error
@@ -75,7 +76,7 @@ def read_s3(address: str, access: StorageAccess, *, max_bytes: int) -> bytes:
         raise StorageTrouble(f"{address} could not be read: {type(error).__name__}") from error
 
 
-def _s3_store(bucket: str, access: StorageAccess) -> object:
+def _s3_store(bucket: str, access: StorageAccess) -> S3Store:
     from datetime import timedelta
 
     from obstore.store import S3Store

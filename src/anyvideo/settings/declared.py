@@ -32,6 +32,7 @@ class Declared:
     on_unknown: OnUnknown | None = None
     store: str | None = None
     output: Path | None = None
+    template: str | None = None
     budgets: tuple[Budget, ...] = ()
     max_duplicate_micros: int | None = None
     windows: Mapping[str, float] = field(default_factory=dict)
@@ -89,7 +90,7 @@ def _read(t: Table, folder: Path) -> Declared:
         if t.has("on_unknown")
         else None,
         store=_store(t.table("store"), folder) if t.has("store") else None,
-        output=_folder(t.table("output"), folder) if t.has("output") else None,
+        **(_output(t.table("output"), folder) if t.has("output") else {}),
         max_duplicate_micros=hold_micros(t.amount("max_duplicate_cost"))
         if t.has("max_duplicate_cost")
         else None,
@@ -118,17 +119,16 @@ def _store(t: Table, folder: Path) -> str:
 
 def _storage(t: Table) -> dict[str, str]:
     """Where private pictures lie. The keys to them come from variables only, never from this file."""
-    places = {
-        name: t.text(name) for name in ("s3_endpoint", "s3_region", "supabase_url") if t.has(name)
-    }
+    places = {name: t.text(name) for name in ("s3_endpoint", "s3_region", "supabase_url") if t.has(name)}
     t.done()
     return places
 
 
-def _folder(t: Table, folder: Path) -> Path:
-    path = _path(t.text("folder"), folder)
+def _output(t: Table, folder: Path) -> dict[str, Any]:
+    path = _path(t.text("folder"), folder) if t.has("folder") else None
+    template = t.text("template") if t.has("template") else None
     t.done()
-    return path
+    return {"output": path, "template": template}
 
 
 def _budget(t: Table) -> Budget:

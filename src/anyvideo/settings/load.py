@@ -38,6 +38,7 @@ def load_settings(
         policy=declared.policy or usual.policy,
         plugins=lookup.words("ANYVIDEO_PLUGINS") or declared.plugins,
         output=declared.output,
+        template=declared.template,
         concurrency=_concurrency(lookup) or declared.concurrency or usual.concurrency,
         timeouts=Timeouts(**declared.timeouts),
         poll_min=least if declared.poll_max is None else min(least, declared.poll_max),

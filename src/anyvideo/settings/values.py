@@ -59,6 +59,7 @@ class Settings:
     policy: Literal["listed", "cheapest"] = "listed"
     plugins: tuple[str, ...] | None = None
     output: Path | None = None
+    template: str | None = None
     concurrency: int = 8
     timeouts: Timeouts = field(default_factory=Timeouts)
     poll_min: float = 1.0

@@ -37,6 +37,7 @@ AnyVideoError
     ├── OutcomeUnknown         the vendor may have taken the job and nobody can tell yet; money is held
     ├── StillRunning           the timeout passed; the job goes on
     ├── JobCanceled            the job was canceled
+    ├── VideoRefused           a check of the application refused the clip; it is paid and its file is kept
     └── AllModelsFailed        an ExceptionGroup with one typed cause for each attempt
 """
 
@@ -312,6 +313,14 @@ class StillRunning(JobError):
 
 class JobCanceled(JobError):
     """The job was canceled."""
+
+
+class VideoRefused(JobError):
+    """A check of the application refused the finished clip. It is paid for; `path` is where it is kept."""
+
+    def __init__(self, message: str, *, job_id: str, path: Any = None, hint: str | None = None) -> None:
+        super().__init__(message, job_id=job_id, hint=hint)
+        self.path = path
 
 
 class AllModelsFailed(JobError, ExceptionGroup[ProviderError]):

@@ -185,7 +185,8 @@ class Attempt:
 class MediaInfo:
     """Measured facts of a video file. `duration` in seconds, `fps` in frames per second, `width` and `height`
     in pixels as shown, `codec` by its common name (h264, hevc, av1 …), `bytes` the file's size, `sha256` in
-    lower-case hex, `faststart` true when playback can begin before the whole file is there.
+    lower-case hex, `faststart` true when playback can begin before the whole file is there, `frames` how many
+    there are, `bit_rate` the whole file's bits per second. `decoded` says that every frame was decoded.
     """
 
     duration: float
@@ -197,6 +198,21 @@ class MediaInfo:
     bytes: int
     sha256: str
     faststart: bool
+    frames: int = 0
+    bit_rate: int = 0
+    decoded: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mismatch:
+    """One thing that was measured otherwise than ordered, beyond tolerance; both in words."""
+
+    field: str
+    ordered: str
+    measured: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: ordered {self.ordered}, measured {self.measured}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +222,7 @@ class Artifact:
     path: Path
     info: MediaInfo
     label: str | None = None
+    mismatches: tuple[Mismatch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +242,8 @@ class JobOptions:
     models: tuple[str, ...] = ()
     image_transfer: Literal["auto", "upload", "url"] = "auto"
     image_fallback: Literal["error", "text"] = "error"
+    output: str | None = None
+    output_folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anyvideo.types.errors import InvalidRequest
-from anyvideo.types.job import Attempt, MediaInfo
+from anyvideo.types.job import Attempt, MediaInfo, Mismatch
 from anyvideo.types.money import Cost
 from anyvideo.types.plan import Adjustment
 
@@ -17,7 +17,7 @@ from anyvideo.types.plan import Adjustment
 class Video:
     """A finished clip: the checked file, measured facts, the cost, and the attempts that led to it.
 
-    `cost` is all attempts together. `label` is set where the clip is no model's output.
+    `cost` is all attempts together; `mismatches` name what was measured otherwise than ordered. `label` is set where the clip is no model's output.
     """
 
     job_id: str
@@ -28,6 +28,7 @@ class Video:
     attempts: tuple[Attempt, ...]
     adjustments: tuple[Adjustment, ...]
     label: str | None = None
+    mismatches: tuple[Mismatch, ...] = ()
 
     @property
     def provider(self) -> str:

@@ -91,6 +91,10 @@ class Store(Protocol):
         """Jobs, newest first."""
         ...
 
+    async def keyed(self, prefix: str) -> dict[str, Job]:
+        """Jobs by their idempotency keys, those that begin with `prefix`."""
+        ...
+
     async def finished_like(self, fingerprint: str) -> list[Job]:
         """Jobs that delivered a clip of this fingerprint, newest first."""
         ...

@@ -6,7 +6,7 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -51,8 +51,11 @@ class Database:
             self._temporary.cleanup()
 
     async def run(self, work: Callable[[], R]) -> R:
-        """Do it on the thread, one at a time."""
-        return await anyio.to_thread.run_sync(work, limiter=self._one)
+        """Do it on the thread, one at a time. Raises StoreError for what SQLite cannot do."""
+        try:
+            return await anyio.to_thread.run_sync(work, limiter=self._one)
+        except sqlite3.Error as error:
+            raise StoreError(f"the store {self.name} cannot be used: {error}", hint=_HINT) from error
 
     @property
     def sql(self) -> sqlite3.Connection:
@@ -89,12 +92,35 @@ class Database:
             self._connection = sqlite3.connect(
                 self.name, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
+            self._check_ours(self._connection)
             self._set_durability(self._connection)
             self._migrate()
         except (OSError, sqlite3.Error) as error:
             raise StoreError(
                 f"the store {self.name} cannot be opened: {error}", field="store", hint=_HINT
             ) from error
+
+    def _check_ours(self, sql: sqlite3.Connection) -> None:
+        """Look, and change nothing: an empty file, or a store with every table and column of its schema."""
+        sql.execute("BEGIN")
+        try:
+            found, columns = _schema(sql)
+        finally:
+            sql.execute("ROLLBACK")
+        if found > len(MIGRATIONS):
+            raise StoreError(
+                f"the store {self.name} has schema {found}, this version knows {len(MIGRATIONS)}",
+                field="store",
+                hint="upgrade anyvideo, or set ANYVIDEO_STORE to another file",
+            )
+        missing = sorted(".".join(column) for column in _expected(found) - columns)
+        if missing or (columns and not found):
+            why = f"it has no {missing[0]}" if missing else "it holds other tables"
+            raise StoreError(
+                f"the file {self.name} is no job store of anyvideo, or a damaged one: {why}",
+                field="store",
+                hint="it was left as it is; set ANYVIDEO_STORE to another file",
+            )
 
     def _set_durability(self, sql: sqlite3.Connection) -> None:
         if sqlite3.sqlite_version_info >= SAFE_WAL:
@@ -107,16 +133,29 @@ class Database:
     def _migrate(self) -> None:
         with self.transaction() as sql:
             found: int = sql.execute("PRAGMA user_version").fetchone()[0]
-            if found > len(MIGRATIONS):
-                raise StoreError(
-                    f"the store {self.name} has schema {found}, this version knows {len(MIGRATIONS)}",
-                    field="store",
-                    hint="upgrade anyvideo, or set ANYVIDEO_STORE to another file",
-                )
-            for steps in MIGRATIONS[found:]:
+            for version, steps in enumerate(MIGRATIONS[found:], start=found + 1):
                 for step in steps:
                     sql.execute(step)
-            sql.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+                sql.execute(f"PRAGMA user_version = {version}")
+
+
+def _schema(sql: sqlite3.Connection) -> tuple[int, set[tuple[str, str]]]:
+    """The schema version of a database, and its tables' columns."""
+    version: int = sql.execute("PRAGMA user_version").fetchone()[0]
+    columns = sql.execute(
+        "SELECT tables.name, columns.name FROM sqlite_master AS tables,"
+        " pragma_table_info(tables.name) AS columns WHERE tables.type = 'table'"
+    )
+    return version, set(columns)
+
+
+def _expected(version: int) -> set[tuple[str, str]]:
+    """The columns that a store of a schema version has."""
+    with closing(sqlite3.connect(":memory:")) as sql:
+        for steps in MIGRATIONS[:version]:
+            for step in steps:
+                sql.execute(step)
+        return _schema(sql)[1]
 
 
 def file_system(folder: Path, mounts: Path = Path("/proc/mounts")) -> str | None:

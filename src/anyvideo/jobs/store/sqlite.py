@@ -84,6 +84,16 @@ class SQLiteStore:
             (*wanted, limit),
         )
 
+    async def keyed(self, prefix: str) -> dict[str, Job]:
+        def select() -> dict[str, Job]:
+            rows = self._database.sql.execute(
+                f"SELECT {_COLUMNS}, idempotency_key FROM jobs WHERE substr(idempotency_key, 1, ?) = ?",
+                (len(prefix), prefix),
+            ).fetchall()
+            return {row[3]: _job(row, "") for row in rows}
+
+        return await self._database.run(select)
+
     async def finished_like(self, fingerprint: str) -> list[Job]:
         return await self._select(
             f"SELECT {_COLUMNS} FROM jobs WHERE id IN"
