@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -60,6 +61,28 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def cassettes(session: nox.Session) -> None:
+    """Record every cassette anew against the simulators, show what differs, and look for secrets."""
+    prepare(session)
+    install_checkout(session, "cli,media,testing", editable=True)
+    fresh = Path(session.create_tmp()).resolve() / "cassettes"
+    shutil.rmtree(fresh, ignore_errors=True)
+    files = sorted(map(str, ROOT.glob("providers/*/tests/test_cassettes.py")))
+    session.run("pytest", "-q", "--anyvideo-record=simulator", f"--anyvideo-cassettes={fresh}", *files)
+    session.run("python", "-m", "anyvideo.testing.cassettes.compare", "cassettes", str(fresh))
+    session.run("anyvideo", "cassette", "check", "cassettes", str(fresh))
+
+
+@nox.session
+def mutations(session: nox.Session) -> None:
+    """Break a new provider in every known way: the conformance suite must catch each and name its rule."""
+    prepare(session)
+    install_checkout(session, "cli,media,testing", "pytest-xdist", editable=True)
+    session.env["MUTATIONS"] = "all"
+    session.run("pytest", "-n", "2", "-q", *(session.posargs or ["tests/testing/test_mutations.py"]))
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting; ``nox -s lint -- --fix`` mends what can be mended."""
     prepare(session)
@@ -88,6 +111,22 @@ def layers(session: nox.Session) -> None:
     session.install(*CONSTRAINTS, "import-linter")
     sources = [ROOT / "src", *(ROOT / "providers" / name / "src" for name in PLUGINS)]
     session.run("lint-imports", env={"PYTHONPATH": os.pathsep.join(map(str, sources))})
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Compare with named peers: charges under lost answers, import time, submits per second.
+
+    ``nox -s bench -- submits --rounds 3`` runs one of them, with its own arguments.
+    """
+    prepare(session)
+    install_checkout(session, "media,testing", editable=False)
+    names = ("import_time", "submits", "charges")
+    chosen, arguments = (session.posargs[:1], session.posargs[1:]) if session.posargs else (names, [])
+    cache = ("--cache", str(Path(session.cache_dir).resolve() / "bench"))
+    for name in chosen:
+        script = str(ROOT / "benchmarks" / f"{name}.py")
+        session.run("python", script, *(cache if name == "charges" else ()), *arguments)
 
 
 def check_wheel(session: nox.Session, wheel: Path) -> None:
@@ -131,3 +170,15 @@ def wheels(session: nox.Session) -> None:
     session.run("python", "-c", "import " + ", ".join(DISTRIBUTIONS))
     session.run("anyvideo", "providers", "--json")
     session.run("anyvideo", "plan", "a fox", "--json")
+    become_an_author(session, scratch, links)
+
+
+def become_an_author(session: nox.Session, scratch: Path, links: tuple[str, ...]) -> None:
+    """Write a provider with nothing but the wheels, install the one in the docs: both pass their tests."""
+    shutil.rmtree(scratch / "anyvideo-acme", ignore_errors=True)
+    session.run("anyvideo", "new-provider", "acme")
+    session.run("pytest", "-q", "anyvideo-acme")
+    example = ROOT / "docs" / "examples" / "anyvideo-echo"
+    session.install(*links, str(example))
+    session.run("pytest", "-q", str(example))
+    session.run("anyvideo", "plan", "a fox", "-m", "echo/echo-1", "--json")

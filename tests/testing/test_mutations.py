@@ -18,10 +18,15 @@ from anyvideo.testing.conformance.rules import RULES
 from .mutations import MUTATIONS, Mutation, broken_copy, run_suite
 
 SAMPLE = 3
-SEED = int(os.environ.get("MUTATIONS_SEED") or random.randrange(10**6))
+SEED = (
+    os.environ.get("MUTATIONS_SEED")
+    or os.environ.get("PYTEST_XDIST_TESTRUNUID", "")[:8]  # the same in every worker of a run
+    or f"{random.randrange(10**6)}"
+)
 WANTED = MUTATIONS if os.environ.get("MUTATIONS") == "all" else random.Random(SEED).sample(MUTATIONS, SAMPLE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutation", WANTED, ids=lambda mutation: mutation.name)
 def test_a_broken_rule_is_caught_and_named(mutation: Mutation, tmp_path: Path) -> None:
     print(f"MUTATIONS_SEED={SEED}")  # noqa: T201 - shown with a failure

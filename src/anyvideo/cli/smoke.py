@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from anyvideo.catalog.spec import ModelSpec
     from anyvideo.client import Client, ProviderInfo
     from anyvideo.types.events import Event
-    from anyvideo.types.job import Attempt
+    from anyvideo.types.job import Job
     from anyvideo.types.plan import Candidate
     from anyvideo.types.video import Video
 
@@ -96,8 +96,9 @@ def smoke(
         info = _provider(client, provider)
         choice = _cheapest(client, provider, cap)
         video, error = _bought(client, choice, diary, max_cost=max_cost, timeout=timeout, as_json=as_json)
-        attempts = [attempt_document(one) for one in _attempts(client, diary)]
-    document = {**_report(info, choice, diary, video, error), "attempts": attempts}
+        job = client.job(watch.job_id) if watch.job_id else None
+    document = _report(info, choice, diary, job, video) | _ending(job, video, error)
+    document["ok"] = error is None and all(document["checks"].values())
     if as_json:
         emit(document)
     else:
@@ -169,18 +170,12 @@ def _bought(
         return None, error
 
 
-def _attempts(client: Client, diary: Diary) -> tuple[Attempt, ...]:
-    job_id = diary.watch.job_id
-    return client.job(job_id).attempts if job_id else ()
-
-
 def _report(
-    info: ProviderInfo, choice: Choice, diary: Diary, video: Video | None, error: AnyVideoError | None
+    info: ProviderInfo, choice: Choice, diary: Diary, job: Job | None, video: Video | None
 ) -> Document:
     fit = choice.candidate.fit
-    checks = {} if video is None else _checks(choice, diary, video)
     return {
-        "ok": error is None and all(checks.values()),
+        "ok": False,
         "provider": info.name,
         "distribution": info.distribution,
         "version": info.version,
@@ -193,14 +188,20 @@ def _report(
         "resolution": fit.resolution,
         "aspect_ratio": fit.aspect_ratio,
         "quote": quote_document(choice.candidate.quote),
-        "cost": None if video is None else cost_document(video.cost),
         "seconds": diary.seconds,
         "words": [{"word": word, "after": after} for word, after in diary.words.items()],
         "unknown_words": diary.unknown,
         "troubles": diary.troubles,
+        "checks": {} if video is None else _checks(choice, diary, video),
+        "job_id": None if job is None else job.id,
+    }
+
+
+def _ending(job: Job | None, video: Video | None, error: AnyVideoError | None) -> Document:
+    return {
+        "cost": None if job is None else cost_document(job.cost),
         "info": None if video is None else info_document(video.info),
-        "checks": checks,
-        "job_id": diary.watch.job_id,
+        "attempts": [] if job is None else [attempt_document(one) for one in job.attempts],
         "error": None if error is None else error_document(error)["error"],
     }
 

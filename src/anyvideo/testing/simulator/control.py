@@ -30,7 +30,7 @@ def help_json(world: World) -> dict[str, Any]:
             "GET /_sim/time": "how long jobs take",
             "POST /_sim/time": 'set it: {"seconds"} or {"law": {"kind", "median", "sigma"}, "seed"?}',
             "GET /_sim/faults": "the faults in force",
-            "POST /_sim/faults": 'order one: {"provider", "fault", "model"?, "times"?, "share"?, "seed"?, and its own}',
+            "POST /_sim/faults": 'order one: {"provider", "fault", "model"?, "times"?, "share"?, "seed"?, …}',
             "DELETE /_sim/faults": "clear them, all or those of ?provider=",
         },
         "faults": {

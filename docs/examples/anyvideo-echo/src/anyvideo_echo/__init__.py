@@ -7,6 +7,14 @@ from typing import Any
 
 from anyvideo import provider as av
 
+STATUSES: Mapping[str, av.JobStatus] = {
+    "waiting": av.JobStatus.QUEUED,
+    "drawing": av.JobStatus.RUNNING,
+    "done": av.JobStatus.SUCCEEDED,
+    "broken": av.JobStatus.FAILED,
+    "stopped": av.JobStatus.CANCELED,
+}
+ERRORS: Mapping[str, type[av.ProviderError]] = {"no_money": av.NoCredit, "no_such_model": av.ModelUnavailable}
 FAILURES: Mapping[str, type[av.ProviderError]] = {
     "prompt_refused": av.InputModerated,
     "clip_withheld": av.OutputModerated,
@@ -18,16 +26,9 @@ class Echo(av.HTTPProvider):
     base_url = "https://api.echo.example/v1"
     base_url_variable = "ECHO_BASE_URL"
     key_variables = ("ECHO_API_KEY",)
-    headers = {"authorization": "Bearer {key}"}
-    statuses = {
-        "waiting": av.JobStatus.QUEUED,
-        "drawing": av.JobStatus.RUNNING,
-        "done": av.JobStatus.SUCCEEDED,
-        "broken": av.JobStatus.FAILED,
-        "stopped": av.JobStatus.CANCELED,
-    }
-    errors = {"no_money": av.NoCredit, "no_such_model": av.ModelUnavailable}
-    refusals = (av.Refusal(status=429, source="docs.echo.example/limits: a turned-down clip is not started"),)
+    statuses = STATUSES
+    errors = ERRORS
+    refusals = (av.Refusal(status=429, source="docs.echo.example/limits: turned down, not started"),)
     media = av.MediaRules(data_uri_bytes=1_000_000)
     cancels: av.Cancels = "stops"
     simulator = "anyvideo_echo.simulator:create"
