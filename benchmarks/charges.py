@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from environments import default_cache, python_of, run_driver, versions
 from fal_queue import FalQueue
@@ -28,8 +29,9 @@ from anyvideo.testing.simulator import SimulatorServer
 
 VENDORS = ("replicate", "runway", "luma")
 TIMEOUT = 1.0
+OUR_CALLS = 3
 LIMIT = 300.0
-LOST: dict[str, tuple[str, dict[str, int]]] = {
+LOST: dict[str, tuple[str, dict[str, Any]]] = {
     "dropped": ("disconnect_after_accept", {}),
     "timed out": ("slow_answer", {"seconds": 4}),
     "500": ("error_500_after_accept", {"status": 500}),
@@ -43,12 +45,16 @@ BEGIN, END = "<!-- charges: begin -->", "<!-- charges: end -->"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """One row: a client and how it is called. `peer` None: ours, with this interpreter."""
+    """One row: a client and how it is called. `peer` None: ours, with this interpreter.
+
+    `note` says what the table should say beside what the caller got.
+    """
 
     label: str
     driver: str
     arguments: tuple[str, ...] = ()
     peer: str | None = None
+    note: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,9 +78,12 @@ class Row:
 def clients() -> list[Client]:
     ours = f"**anyvideo {version('anyvideo')}**"
     models = ("replicate/seedance-1-lite", "luma/ray-flash-2", "runway/gen4.5")
-    lite, blaze = versions("litellm", "litellm"), versions("genblaze", "genblaze-core")
+    lite = versions("litellm", "litellm")
     return [
-        *(Client(label=f"{ours}, {m.partition('/')[0]}", driver="with_anyvideo.py", arguments=(m,)) for m in models),
+        *(
+            Client(label=f"{ours}, {m.partition('/')[0]}", driver="with_anyvideo.py", arguments=(m,))
+            for m in models
+        ),
         Client(label=versions("replicate", "replicate"), driver="with_replicate.py", peer="replicate"),
         Client(label=versions("runwayml", "runwayml"), driver="with_runwayml.py", peer="runwayml"),
         Client(label=versions("lumaai", "lumaai"), driver="with_lumaai.py", peer="lumaai"),
@@ -88,7 +97,13 @@ def clients() -> list[Client]:
             )
         ),
         *(
-            Client(label=f"{blaze}, {vendor}", driver="with_genblaze.py", arguments=(vendor,), peer="genblaze")
+            Client(
+                label=versions("genblaze", "genblaze-core", f"genblaze-{vendor}"),
+                driver="with_genblaze.py",
+                arguments=(vendor,),
+                peer="genblaze",
+                note="; waits for ever instead of timing out" if vendor == "replicate" else "",
+            )
             for vendor in VENDORS
         ),
     ]
@@ -108,7 +123,7 @@ def measure(client: Client, python: Path, *, calls: int) -> Row:
             for name in VENDORS if fault else ():
                 server.fault(name, fault, **parameters)
             try:
-                cell = _cell(client, python, server, queue, calls=calls)
+                cell = _cell(client, python, server, queue, calls=calls * (1 if client.peer else OUR_CALLS))
             except (RuntimeError, subprocess.TimeoutExpired, ValueError) as error:
                 row.problem = str(error)
                 return row
@@ -122,7 +137,7 @@ def measure(client: Client, python: Path, *, calls: int) -> Row:
 
 def _cell(client: Client, python: Path, server: SimulatorServer, queue: FalQueue, *, calls: int) -> Cell:
     before = _charges(server, queue)
-    said: dict[str, str] = {}
+    said: list[dict[str, str]] = []
     for _ in range(calls):
         with tempfile.TemporaryDirectory() as folder:
             Path(folder, "anyvideo.toml").write_text(f"[timeouts]\nsubmit = {TIMEOUT}\n")
@@ -137,8 +152,9 @@ def _cell(client: Client, python: Path, server: SimulatorServer, queue: FalQueue
             line = run_driver(
                 python, client.driver, *client.arguments, env=env, folder=Path(folder), limit=LIMIT
             )
-            said = json.loads(line)
-    return Cell(charges=(_charges(server, queue) - before) / calls, got=said["got"], why=said["why"])
+            said.append(json.loads(line))
+    got = " or ".join(sorted({one["got"] for one in said}))
+    return Cell(charges=(_charges(server, queue) - before) / calls, got=got, why=said[-1]["why"])
 
 
 def _charges(server: SimulatorServer, queue: FalQueue) -> int:
@@ -152,7 +168,8 @@ def table(rows: Sequence[Row]) -> str:
     lines = [_line(head), _line(["---", *(["---:"] * len(LOST)), "---"])]
     for row in rows:
         if row.problem:
-            lines.append(_line([row.client.label, *(["–"] * len(LOST)), row.problem.splitlines()[0][:120]]))
+            reason = row.problem.splitlines()[0][:120]
+            lines.append(_line([row.client.label, *(["n/a"] * len(LOST)), reason]))
             continue
         counts = [f"{row.cells[lost].charges:.2f}" for lost in LOST]
         lines.append(_line([row.client.label, *counts, _outcome(row)]))
@@ -164,15 +181,17 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _outcome(row: Row) -> str:
-    got = {row.cells[lost].got for lost in LOST}
+    got = sorted({row.cells[lost].got for lost in LOST})
     if row.client.peer is not None:
-        return "an error, no job id" if not any(_good(word) for word in got) else ", ".join(sorted(got))
+        served = [word for word in got if _good(word)]
+        return (", ".join(served) or "an error, no job id") + row.client.note
     words = {"found again": "the clip, found again", "held": "OutcomeUnknown, the money held"}
-    return ", ".join(sorted(words.get(word, word) for word in got))
+    return ", ".join(words.get(word, word) for word in got)
 
 
 def _good(word: str) -> bool:
-    return word in ("held", "handle") or word.startswith(("task", "generation", "prediction", "video", "run "))
+    """Whether a driver of another client said what it got instead of which error it met."""
+    return word.startswith(("handle", "task", "generation", "prediction", "video", "run "))
 
 
 def report(rows: Sequence[Row], *, calls: int) -> str:
@@ -180,9 +199,9 @@ def report(rows: Sequence[Row], *, calls: int) -> str:
     today = datetime.now(UTC).date().isoformat()
     python = ".".join(map(str, sys.version_info[:3]))
     note = (
-        f"Charges per user call, {today}, Python {python}, {calls} call(s) a cell, written by "
-        f"`benchmarks/charges.py`. Default settings, but every client waits {TIMEOUT:g} s for an answer, and "
-        "fal-client's pauses between attempts are shortened."
+        f"Charges per user call, {today}, Python {python}; {calls * OUR_CALLS} calls for each cell of "
+        f"anyvideo, {calls} for each other. Written by `benchmarks/charges.py`. Default settings, but every "
+        f"client waits {TIMEOUT:g} s for an answer, and fal-client's pauses between attempts are shortened."
     )
     return f"{table(rows)}\n\n{note}"
 
@@ -209,7 +228,7 @@ def broken_promises(rows: Sequence[Row]) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--calls", type=int, default=2, help="user calls for each cell")
+    parser.add_argument("--calls", type=int, default=1, help="user calls for each cell of another client")
     parser.add_argument("--cache", type=Path, help="where the clients' environments lie")
     parser.add_argument("--verbose", action="store_true", help="print each cell's error too")
     parser.add_argument("--only", default="", help="only rows whose label has this text")
@@ -218,11 +237,14 @@ def main() -> None:
     wanted = [client for client in clients() if asked.only in client.label]
     cache: Path = asked.cache or default_cache()
     pythons = {name: python_of(name, cache) for name in dict.fromkeys(c.peer for c in wanted) if name}
-    measured: Callable[[Client], Row] = lambda client: measure(  # noqa: E731
-        client, pythons[client.peer] if client.peer else Path(sys.executable), calls=asked.calls
-    )
     with ThreadPoolExecutor(3) as pool:
-        rows = list(pool.map(measured, wanted))
+        turns = [
+            pool.submit(
+                measure, one, pythons[one.peer] if one.peer else Path(sys.executable), calls=asked.calls
+            )
+            for one in wanted
+        ]
+        rows = [turn.result() for turn in turns]
     text = report(rows, calls=asked.calls)
     print(text)
     for row in rows if asked.verbose else ():

@@ -1,4 +1,4 @@
-"""One virtual environment for each measured client, with every version pinned, kept outside the repository."""
+"""A virtual environment for each measured client, every version pinned, kept outside the repository."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def python_of(name: str, cache: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     print(f"installing {name} …", file=sys.stderr)
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    pip = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
-    subprocess.run([*pip, "--only-binary", ":all:", "-r", pins], check=True, env=_for_pip())
+    pip = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--only-binary", ":all:", "-r", str(pins)], check=True, env=_for_pip())
     done.write_text(stamp)
     return python
 

@@ -1,4 +1,4 @@
-"""A queue that speaks fal's submit call on this machine, takes every request, and loses its answer on order."""
+"""A queue on this machine that speaks fal's submit call, takes every request, and loses answers on order."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 
-GATEWAY_PAGE = b"<html><head><title>502 Bad Gateway</title></head><body><hr><center>nginx</center></body></html>"
+GATEWAY_PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 
 
 class FalQueue:
@@ -73,7 +73,8 @@ class FalQueue:
         elif fault == "error_500_after_accept":
             status = int(str(parameters.get("status", 500)))
         # fal's own errors are JSON; a 502 comes from the gateway before it, as a page of nginx.
-        body = GATEWAY_PAGE if status == 502 else self._body(to.path) if status == 200 else b'{"detail": "error"}'
+        bodies = {200: self._body(to.path), 502: GATEWAY_PAGE}
+        body = bodies.get(status, b'{"detail": "error"}')
         try:
             to.send_response(status)
             to.send_header("content-type", "text/html" if status == 502 else "application/json")

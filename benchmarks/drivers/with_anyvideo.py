@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from anyvideo import Client, Event, EventKind, OutcomeUnknown
 from common import PROMPT, run
+
+from anyvideo import Client, Event, EventKind, OutcomeUnknown
 
 
 def call() -> str:

@@ -1,7 +1,7 @@
 """One video call with LiteLLM: directly, through its router, or through its router with one fallback.
 
-The router is called by `avideo_generation`, as LiteLLM's own proxy does; its blocking twin neither retries nor
-falls back.
+The router is called by `avideo_generation`, as LiteLLM's own proxy does; its blocking twin neither retries
+nor falls back.
 """
 
 from __future__ import annotations

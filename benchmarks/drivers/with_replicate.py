@@ -1,7 +1,7 @@
 """One run with the bare replicate SDK.
 
-It waits for an answer as long as `wait` says plus half a second, and for ever where that is left out: no timeout
-of its client holds for the call that buys.
+It waits for an answer as long as `wait` says plus half a second. Where `wait` is off it waits for ever: no
+timeout of its client holds for the call that buys.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ from common import PROMPT, run, timeout
 
 
 def call() -> str:
-    made = replicate.Client().run(
-        "bytedance/seedance-1-lite", input={"prompt": PROMPT}, wait=int(timeout())
-    )
+    made = replicate.Client().run("bytedance/seedance-1-lite", input={"prompt": PROMPT}, wait=int(timeout()))
     return f"prediction {type(made).__name__}"
 
 

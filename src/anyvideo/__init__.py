@@ -59,9 +59,10 @@ if TYPE_CHECKING:
         StoreError,
         UnknownModel,
         UsageError,
+        VideoRefused,
     )
     from anyvideo.types.events import Event, EventKind
-    from anyvideo.types.job import Attempt, Job, MediaInfo
+    from anyvideo.types.job import Attempt, Job, MediaInfo, Mismatch
     from anyvideo.types.money import Cost, CostBasis, Quote
     from anyvideo.types.plan import Adjustment, Candidate, Fit, Plan, Rejection
     from anyvideo.types.request import Image, Task, VideoRequest
@@ -108,6 +109,7 @@ __all__ = [
     "JobStatus",
     "MediaError",
     "MediaInfo",
+    "Mismatch",
     "MissingExtra",
     "MissingKey",
     "ModelSpec",
@@ -137,6 +139,7 @@ __all__ = [
     "UnknownModel",
     "UsageError",
     "Video",
+    "VideoRefused",
     "VideoRequest",
     "load_settings",
 ]
@@ -150,7 +153,7 @@ _ROOMS = {
     "anyvideo.types.batch": ("BatchResult", "ClipResult"),
     "anyvideo.types.budget": ("Budget",),
     "anyvideo.types.events": ("Event", "EventKind"),
-    "anyvideo.types.job": ("Attempt", "Job", "MediaInfo"),
+    "anyvideo.types.job": ("Attempt", "Job", "MediaInfo", "Mismatch"),
     "anyvideo.types.money": ("Cost", "CostBasis", "Quote"),
     "anyvideo.types.plan": ("Adjustment", "Candidate", "Fit", "Plan", "Rejection"),
     "anyvideo.types.request": ("Image", "Task", "VideoRequest"),

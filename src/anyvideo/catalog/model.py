@@ -22,7 +22,7 @@ from anyvideo.types.request import Task
 
 T = TypeVar("T")
 
-WORDS = ("prompt", "negative_prompt", "image", "seed", "audio")
+WORDS = ("prompt", "negative_prompt", "image", "seed", "audio", "steps", "motion")
 """Our words that `[model.inputs]` may translate."""
 
 AXES = ("resolution", "aspect_ratio", "audio", "task", "duration")

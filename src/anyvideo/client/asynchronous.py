@@ -109,6 +109,7 @@ class AsyncClient:
         stack = AsyncExitStack()
         stack.push_async_callback(self._store.aclose)
         stack.push_async_callback(self._backends.aclose)
+        stack.push_async_callback(self._engine.aclose)
         try:
             await self._store.open()
             await stack.enter_async_context(self._driver.running())
@@ -209,7 +210,7 @@ class AsyncClient:
         min_successes: int | None = None,
         budget: str | int | Decimal | None = None,
         batch_id: str | None = None,
-        resume: bool = True,
+        resume: bool | None = None,
         tries: int = USUAL_TRIES,
         not_before: datetime | None = None,
         **options: Unpack[BuyOptions],
@@ -222,17 +223,19 @@ class AsyncClient:
         outcome.
 
         What an earlier run under the same `batch_id` (default: derived from the clips) has recorded is taken
-        over: nothing is bought twice. With `resume=False` such a batch is an error.
+        over: nothing is bought twice. `resume=False` makes it an error that there is such a run,
+        `resume=True` that there is none.
 
         Raises InvalidRequest, NoModelFits and BudgetExceeded (the estimate of all clips) before anything is
         sent, and BatchFailed, with the result, when fewer than `min_successes` (default: 3, or all of fewer)
         succeed. Nothing is sent before `not_before`.
         """
         self._check_open()
+        defaults = self._settings.defaults
         terms = Terms(
-            concurrency=USUAL_CONCURRENCY if concurrency is None else concurrency,
+            concurrency=(defaults.concurrency or USUAL_CONCURRENCY) if concurrency is None else concurrency,
             min_successes=min_successes,
-            budget=budget,
+            budget=defaults.budget if budget is None else budget,
             batch_id=batch_id,
             resume=resume,
             tries=tries,
@@ -396,7 +399,7 @@ class AsyncClient:
             try:
                 if listener is not None:
                     listener(event)
-            except Exception:
+            except (Exception, SystemExit):
                 logger.exception("a listener failed at event %s", event.kind)
 
 

@@ -30,7 +30,7 @@ class Terms:
     min_successes: int | None
     budget: str | int | Decimal | None
     batch_id: str | None
-    resume: bool
+    resume: bool | None
     tries: int
     not_before: datetime | None
 
@@ -61,9 +61,13 @@ class Batches:
         """See AsyncClient.batch."""
         clips = pure.read_clips(requests)
         minimum = pure.check_minimum(terms.min_successes, len(clips))
-        batch_id, pieces = await self._prepared(clips, terms, common)
+        wishes = {clip.index: await self._read(clip, common) for clip in clips if clip.index is not None}
+        batch_id = terms.batch_id or pure.derived_id((index, wish) for index, (wish, _) in wishes.items())
+        pure.check_batch_id(batch_id)
         budget = None if terms.budget is None else Budget(terms.budget, scope=f"job:{batch_id}")
-        await self._check(pieces, budget)
+        used = await self._used(budget)  # read before the jobs: another process may be buying them now
+        pieces = await self._prepared(batch_id, wishes, resume=terms.resume)
+        _check(pieces, budget, used)
         await self._until(terms.not_before)
         gauge = Gauge(batch_id=batch_id, total=len(pieces))
         crew = Crew(
@@ -105,20 +109,23 @@ class Batches:
                 self._say(gauge, job_id=event.job_id)
 
     async def _prepared(
-        self, clips: Sequence[Clip], terms: Terms, common: BuyOptions
-    ) -> tuple[str, list[Piece]]:
-        """The batch's id and its checked clips, with what earlier runs of it recorded."""
-        wishes = {clip.index: await self._read(clip, common) for clip in clips if clip.index is not None}
-        asked = [(index, wish) for index, (wish, _) in wishes.items()]
-        batch_id = pure.derived_id(asked) if terms.batch_id is None else pure.check_batch_id(terms.batch_id)
+        self, batch_id: str, wishes: Mapping[int, tuple[Wish, dict[str, Any]]], *, resume: bool | None
+    ) -> list[Piece]:
+        """The checked clips, with what earlier runs of the batch recorded."""
         keyed = await self.store.keyed(f"{batch_id}/")
-        if keyed and not terms.resume:
+        if resume and not keyed:
+            raise InvalidRequest(
+                f"nothing of batch {batch_id} is recorded here",
+                field="batch_id",
+                hint="a batch without an id of its own is another one once its clips are changed",
+            )
+        if keyed and resume is False:
             raise InvalidRequest(
                 f"batch {batch_id} was begun before: {len(keyed)} jobs of it are recorded",
                 field="batch_id",
                 hint="resume it, or give another id to buy all of it anew",
             )
-        pieces = [
+        return [
             Piece(
                 index=index,
                 wish=wish,
@@ -128,7 +135,6 @@ class Batches:
             )
             for index, (wish, options) in wishes.items()
         ]
-        return batch_id, pieces
 
     async def _read(self, clip: Clip, common: BuyOptions) -> tuple[Wish, dict[str, Any]]:
         """A clip's checked wish, and the options to buy it with. Raises InvalidRequest naming the clip."""
@@ -140,14 +146,11 @@ class Batches:
             raise type(error)(message, field=error.field, hint=error.hint) from error
         return wish, options if wish.request.image is None else {**options, "image": wish.request.image}
 
-    async def _check(self, pieces: Sequence[Piece], budget: Budget | None) -> None:
-        """Raises NoModelFits when no clip can be made, BudgetExceeded when all will be too dear."""
-        to_buy = [piece for piece in pieces if piece.to_buy]
-        if len(to_buy) == len(pieces) and all(piece.first is None for piece in pieces):
-            raise nothing_fits(pieces[0].plan)
-        if budget is not None:
-            [used] = await self.store.used([budget], self.clock.now())
-            pure.check_estimate(pieces, budget, used.held_micros + used.spent_micros)
+    async def _used(self, budget: Budget | None) -> int:
+        if budget is None:
+            return 0
+        [used] = await self.store.used([budget], self.clock.now())
+        return used.held_micros + used.spent_micros
 
     async def _until(self, moment: datetime | None) -> None:
         if moment is not None:
@@ -175,6 +178,14 @@ class Batches:
             batch_id=gauge.batch_id,
             progress=min(gauge.fraction, 1.0),
         )
+
+
+def _check(pieces: Sequence[Piece], budget: Budget | None, used_micros: int) -> None:
+    """Raises NoModelFits when no clip can be made, BudgetExceeded when all will be too dear."""
+    if all(piece.to_buy and piece.first is None for piece in pieces):
+        raise nothing_fits(pieces[0].plan)
+    if budget is not None:
+        pure.check_estimate(pieces, budget, used_micros)
 
 
 def _too_few(result: BatchResult, minimum: int) -> BatchFailed:

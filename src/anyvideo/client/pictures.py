@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import anyio
 import anyio.to_thread
@@ -28,6 +28,9 @@ from anyvideo.types.clock import Clock
 from anyvideo.types.errors import DownloadFailed, InvalidRequest
 from anyvideo.types.request import Image
 
+if TYPE_CHECKING:
+    import httpx
+
 TRIES = 3
 T = TypeVar("T")
 
@@ -40,7 +43,7 @@ class Pictures:
         self._clock = clock
 
     async def planned(self, prompt: str | None, options: PlanOptions) -> Wish:
-        """The wish to plan with: local content is read, nothing is fetched. Raises InvalidRequest."""
+        """The wish to plan with: content at hand is read, nothing is fetched. Raises InvalidRequest."""
         loaded = dict(options)
         if options.get("image") is not None:
             loaded["image"] = await self._loaded(options["image"])
@@ -119,10 +122,7 @@ class Pictures:
         raise AssertionError("the last try returns or raises")
 
 
-async def _body(address: str, client: object) -> bytes:
-    import httpx
-
-    assert isinstance(client, httpx.AsyncClient)
+async def _body(address: str, client: httpx.AsyncClient) -> bytes:
     with tempfile.TemporaryDirectory(prefix="anyvideo-") as folder:
         path = Path(folder) / "picture"
         await download(address, path, client=client, expected="any", max_bytes=MAX_BYTES)

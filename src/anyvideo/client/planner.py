@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from anyvideo.catalog.model import SELECTORS
 from anyvideo.jobs.backends import Backends
 from anyvideo.jobs.store.base import Store
 from anyvideo.jobs.wish import Wish
 from anyvideo.plugins import Plugins
 from anyvideo.routing.plan import make_plan
+from anyvideo.routing.soft import Soft
 from anyvideo.settings import Settings
 from anyvideo.types.clock import Clock
 from anyvideo.types.errors import NoModelFits
@@ -50,7 +52,7 @@ class Planner:
             wish.request,
             plugins=self._plugins.all,
             specs=self._backends.specs,
-            route=wish.models or self._settings.route,
+            route=wish.models or self._route(),
             routes=self._settings.routes,
             now=self._clock.now(),
             readiness=readiness,
@@ -58,9 +60,17 @@ class Planner:
             strict=wish.strict,
             allow_unpriced=wish.options.allow_unpriced,
             shunned=await self._shunned(readiness) if remember else {},
+            soft=None if wish.strict else _soft(self._settings),
         )
         notes = _notes(wish)
         return replace(plan, candidates=tuple(_noted(one, notes) for one in plan.candidates))
+
+    def _route(self) -> tuple[str, ...]:
+        """The settings' route; of the built-in one, the families that an installed provider declares."""
+        if self._settings.route_origin != "default":
+            return self._settings.route
+        families = {spec.family for spec in self._backends.specs}
+        return tuple(entry for entry in self._settings.route if entry in families or entry in SELECTORS)
 
     def providers(self) -> list[ProviderInfo]:
         """Every installed plugin, the broken ones among them."""
@@ -91,6 +101,20 @@ class Planner:
         mine = {self._backends.account(name) for name, missing in readiness.items() if missing is None}
         remembered = await self._store.unavailable(self._clock.now())
         return {model: reason for (account, model), reason in remembered.items() if account in mine}
+
+
+def _soft(settings: Settings) -> Soft:
+    """What the chosen profile would like of a clip."""
+    wanted = settings.defaults
+    return Soft(
+        origin=f"profile {settings.profile}",
+        aspect_ratio=wanted.aspect_ratio,
+        resolution=wanted.resolution,
+        fps=wanted.fps,
+        max_duration=wanted.max_duration,
+        steps=wanted.steps,
+        motion=wanted.motion,
+    )
 
 
 def with_image(plan: Plan, image: Image | None) -> Plan:
@@ -128,6 +152,10 @@ def reference_notes(references: Mapping[str, Image]) -> dict[str, str]:
 
 def nothing_fits(plan: Plan) -> NoModelFits:
     """The error for a plan without a ready candidate; says all reasons."""
+    if not plan.candidates and not plan.rejections:
+        return NoModelFits(
+            "no provider is installed", plan=plan, field="models", hint='pip install "anyvideo[all]"'
+        )
     unready = [f"{candidate.model}: {candidate.missing}" for candidate in plan.candidates]
     reasons = [f"{rejection.model}: {rejection.reason}" for rejection in plan.rejections]
     problem = "no model that fits is ready" if unready else "no model fits"

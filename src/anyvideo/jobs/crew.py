@@ -92,8 +92,7 @@ class Crew:
         job_id, key = try_id(batch_id, piece.index, number), try_key(batch_id, piece.index, number)
         self.gauge.owners[job_id] = piece.index
         while True:
-            while self._under_way and not await self._has_room(piece):
-                await self._moved.wait()
+            await self._room(piece)
             try:
                 with self._busy():
                     return await self.buy(piece, job_id, key, models)
@@ -102,8 +101,15 @@ class Crew:
                     raise
             await self._moved.wait()
 
+    async def _room(self, piece: Piece) -> None:
+        """Wait until the budget has room for the clip's first choice, or nothing that holds any is left."""
+        while self._under_way:
+            moved = self._moved
+            if await self._has_room(piece):
+                return
+            await moved.wait()
+
     async def _has_room(self, piece: Piece) -> bool:
-        """Whether the batch's budget has room for the clip's first choice now."""
         if self.budget is None or piece.first is None:
             return True
         [used] = await self.store.used([self.budget], self.clock.now())

@@ -13,7 +13,7 @@ import anyio.to_thread
 from anyvideo.catalog.spec import ModelSpec
 from anyvideo.jobs.backends import Backend
 from anyvideo.jobs.follow import trouble
-from anyvideo.jobs.observe import delivered_cost, ended, moved, observe, without_secrets
+from anyvideo.jobs.observe import delivered_cost, ended, gone_for_good, moved, observe, without_secrets
 from anyvideo.jobs.outcome import delivered
 from anyvideo.jobs.points import point
 from anyvideo.jobs.turn import Turn
@@ -160,6 +160,10 @@ async def _refresh(turn: Turn, backend: Backend, spec: ModelSpec) -> None:
     except Exception as error:
         failure = failure_of(error, explain=backend.provider.explain, stage="result")
         turn.say(EventKind.TROUBLE, failure=failure, message=failure.message)
+        return
+    now = turn.clock.now()
+    if update.gone and not gone_for_good(turn.attempt, now):
+        await turn.save(replace(turn.attempt, gone_since=turn.attempt.gone_since or now))
         return
     if not update.gone:
         await turn.save(observe(turn.attempt, update, spec, turn.clock.now()))

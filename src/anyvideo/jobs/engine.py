@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -57,7 +58,8 @@ class Engine:
         self._tell = tell
         self._settings = backends.settings
         self._lease_seconds = backends.settings.windows.lease
-        self._owner = owner_name()
+        self._owners: dict[int, str] = {}
+        self._watched: dict[str, float] = {}
         self._taken: dict[str, TakenUnwritten] = {}
 
     async def advance(self, job_id: str) -> Advance:
@@ -96,6 +98,19 @@ class Engine:
             with anyio.CancelScope(shield=True):
                 await self._store.release(turn.lease)
         return Advance(job=turn.job, due=due)
+
+    @property
+    def _owner(self) -> str:
+        """This process's name: a child that was forked has one of its own."""
+        pid = os.getpid()
+        if pid not in self._owners:
+            self._owners[pid] = owner_name()
+        return self._owners[pid]
+
+    async def aclose(self) -> None:
+        """Write a last time the handles of jobs that vendors took, where that failed before."""
+        for job_id in list(self._taken):
+            await self.advance(job_id)
 
     async def _lease(self, job_id: str) -> Lease | None:
         """Take or renew the lease; what a dead process of this machine held is free at once."""
@@ -168,7 +183,9 @@ class Engine:
 
     async def _unknown(self, turn: Turn, backend: Backend, spec: ModelSpec) -> datetime | None:
         """Find out whether a lost submit was taken; where nobody can tell, do what the caller chose."""
-        due = await reconcile(turn, backend, spec, self._settings.windows)
+        begun = self._watched.setdefault(turn.attempt.id, self._clock.monotonic())
+        watched = self._clock.monotonic() - begun
+        due = await reconcile(turn, backend, spec, self._settings.windows, watched=watched)
         if due is None and turn.attempt.state is S.UNKNOWN and may_buy_again(turn.job):
             await self._next(turn)
         return due

@@ -23,7 +23,8 @@ async def follow(turn: Turn, backend: Backend, spec: ModelSpec) -> datetime | No
     """Ask once how the job stands, and cancel it when that is wanted. Returns when to come back."""
     await _want_cancel(turn)
     attempt = turn.attempt
-    if attempt.due_at is not None and turn.clock.now() < attempt.due_at and attempt.canceling is None:
+    hurried = attempt.canceling is not None or attempt.gone_since is not None
+    if attempt.due_at is not None and turn.clock.now() < attempt.due_at and not hurried:
         return attempt.due_at
     ref = attempt.ref
     assert ref is not None, "an accepted attempt has its handle"
@@ -36,6 +37,8 @@ async def follow(turn: Turn, backend: Backend, spec: ModelSpec) -> datetime | No
     attempt = turn.attempt
     if attempt.state in TERMINAL or attempt.state is AttemptState.OUTPUT_READY:
         return None
+    if attempt.gone_since is not None:
+        return turn.clock.now() + timedelta(seconds=1 if attempt.cancel_sent else 10)
     if attempt.canceling is not None and not attempt.cancel_sent:
         return await _cancel(turn, backend, ref)
     return attempt.due_at

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from anyvideo.catalog.prices import computed_cost
 from anyvideo.catalog.spec import ModelSpec
@@ -12,6 +12,8 @@ from anyvideo.types.money import Cost, CostBasis
 from anyvideo.types.states import TERMINAL, AttemptState, JobStatus, allowed
 
 S = AttemptState
+GONE = timedelta(seconds=60)
+GONE_AFTER_CANCEL = timedelta(seconds=2)
 OBSERVABLE = frozenset({S.ACCEPTED, S.RUNNING, S.OUTPUT_READY, S.DOWNLOADING})
 
 
@@ -29,6 +31,8 @@ def observe(attempt: Attempt, update: Update, spec: ModelSpec, now: datetime) ->
     """The attempt after an update of any origin: poll, list, webhook or reconcile."""
     if attempt.state not in OBSERVABLE:
         return attempt
+    if attempt.state in (S.OUTPUT_READY, S.DOWNLOADING):
+        return _refreshed(attempt, update)
     seen = replace(
         attempt,
         native=update.native,
@@ -39,8 +43,7 @@ def observe(attempt: Attempt, update: Update, spec: ModelSpec, now: datetime) ->
     )
     if update.gone:
         return _gone(seen, now)
-    if attempt.state in (S.OUTPUT_READY, S.DOWNLOADING):
-        return replace(seen, outputs=update.outputs or attempt.outputs)
+    seen = replace(seen, gone_since=None)
     match update.status:
         case JobStatus.SUCCEEDED if update.outputs:
             return moved(replace(seen, outputs=update.outputs, progress=1.0), S.OUTPUT_READY, now, write="W4")
@@ -105,10 +108,29 @@ def without_secrets(outputs: tuple[Output, ...]) -> tuple[Output, ...]:
     )
 
 
-def _gone(attempt: Attempt, now: datetime) -> Attempt:
-    if attempt.state in (S.OUTPUT_READY, S.DOWNLOADING):
+def _refreshed(attempt: Attempt, update: Update) -> Attempt:
+    """A finished clip may get a fresh address; what was said before its end and comes late is left aside."""
+    if update.gone or update.status is not JobStatus.SUCCEEDED or not update.outputs:
         return attempt
-    if attempt.canceling is not None:
+    return replace(
+        attempt,
+        gone_since=None,
+        outputs=update.outputs,
+        usage={**attempt.usage, **update.usage},
+        reported_cost=update.reported_cost or attempt.reported_cost,
+    )
+
+
+def gone_for_good(attempt: Attempt, now: datetime) -> bool:
+    """Whether the vendor has said long enough that it does not know the job: one 404 may be a hiccup."""
+    window = GONE_AFTER_CANCEL if attempt.cancel_sent else GONE
+    return attempt.gone_since is not None and now >= attempt.gone_since + window
+
+
+def _gone(attempt: Attempt, now: datetime) -> Attempt:
+    if not gone_for_good(attempt, now):
+        return replace(attempt, gone_since=attempt.gone_since or now)
+    if attempt.cancel_sent:
         held = Cost(micros=attempt.hold_micros, basis=CostBasis.ESTIMATED)
         closed = replace(
             attempt, failure=canceled_failure(attempt), cost=attempt.reported_cost or held, hold_micros=0

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 from anyvideo.catalog.spec import ModelSpec
 from anyvideo.jobs.backends import Backend
 from anyvideo.jobs.fingerprint import fingerprint
 from anyvideo.jobs.observe import ended, moved, observe
+from anyvideo.jobs.owner import is_dead
 from anyvideo.jobs.schedule import backoff
 from anyvideo.jobs.turn import Turn
 from anyvideo.jobs.verdict import failure_of
 from anyvideo.net.scopes import free_call
+from anyvideo.net.wire import CallRecord
 from anyvideo.provider import Finds, Found
 from anyvideo.settings import Windows
 from anyvideo.types.events import EventKind
@@ -23,15 +26,22 @@ from anyvideo.types.states import AttemptState
 S = AttemptState
 
 
+FURTHEST = timedelta(minutes=15)
+"""A vendor's clock further away than this is not trusted: nothing is released on its word."""
+
+
 def can_tell(backend: Backend) -> bool:
     """Whether this vendor lets a lost submit be found again."""
     return backend.plugin.recovery.kind in ("listing", "tag") and isinstance(backend.provider, Finds)
 
 
-async def reconcile(turn: Turn, backend: Backend, spec: ModelSpec, windows: Windows) -> datetime | None:
+async def reconcile(
+    turn: Turn, backend: Backend, spec: ModelSpec, windows: Windows, *, watched: float
+) -> datetime | None:
     """Look once. Adopt the job that is ours, or release the hold when it provably does not exist.
 
-    Returns when to look again; None: decided, or nothing can be found out.
+    `watched` is for how many monotonic seconds this process has looked: a wall clock may jump. Returns when
+    to look again; None: decided, or nothing can be found out.
     """
     attempt, now = turn.attempt, turn.clock.now()
     provider = backend.provider
@@ -39,32 +49,56 @@ async def reconcile(turn: Turn, backend: Backend, spec: ModelSpec, windows: Wind
         return None
     if attempt.due_at is not None and now < attempt.due_at:
         return attempt.due_at
-    if await turn.store.sending_like(fingerprint(attempt), attempt.id):
+    senders = await turn.store.sending_like(fingerprint(attempt), attempt.id, now=now)
+    if not all(is_dead(sender) for sender in senders):
         return await _look_again(turn, now + timedelta(seconds=windows.look))
-    since = attempt.sent_at - timedelta(seconds=windows.skew)
+    since = attempt.sent_at - max(timedelta(seconds=windows.skew), FURTHEST)
     try:
-        async with free_call():
+        async with free_call() as record:
             found = await provider.find(since)
     except Exception as error:
         failure = failure_of(error, explain=backend.provider.explain, stage="poll")
         turn.say(EventKind.TROUBLE, failure=failure, message=failure.message)
         return await _look_again(turn, now + timedelta(seconds=max(1.0, backoff(attempt.trouble + 1))))
-    if await _adopt_one(turn, matches(attempt, spec, found, windows), spec):
+    ahead = vendor_ahead(record, now)
+    if await _adopt_one(turn, matches(attempt, spec, found, windows, ahead=ahead), spec):
         return None
-    known_by = attempt.sent_at + timedelta(seconds=windows.quiet + backend.plugin.recovery.list_lag)
-    if now < known_by:
-        return await _look_again(turn, min(now + timedelta(seconds=windows.look), known_by))
+    left = windows.quiet + backend.plugin.recovery.list_lag - watched
+    if left > 0 or abs(ahead) > FURTHEST:
+        wait = windows.look if left <= 0 else min(windows.look, left)
+        return await _look_again(turn, now + timedelta(seconds=wait))
     await release(turn, turn.attempt)
     return None
 
 
-def matches(attempt: Attempt, spec: ModelSpec, found: Sequence[Found], windows: Windows) -> list[Found]:
-    """The listed jobs that may be this attempt's, oldest first. A tag decides where the list echoes one."""
+def vendor_ahead(record: CallRecord, now: datetime) -> timedelta:
+    """How far the vendor's clock is ahead of ours, as its answer's Date says; nothing where it says none."""
+    said = record.reply.headers.get("date") if record.reply is not None else None
+    try:
+        date = parsedate_to_datetime(said or "")
+    except ValueError:
+        return timedelta(0)
+    return date.astimezone(UTC) - now
+
+
+def matches(
+    attempt: Attempt,
+    spec: ModelSpec,
+    found: Sequence[Found],
+    windows: Windows,
+    *,
+    ahead: timedelta = timedelta(0),
+) -> list[Found]:
+    """The listed jobs that may be this attempt's, oldest first. A tag decides where the list echoes one.
+
+    `ahead` is how far the vendor's clock, which stamped the list, is ahead of ours.
+    """
     tagged = [job for job in found if job.tag is not None and job.tag == attempt.tag]
     if tagged or attempt.sent_at is None:
         return tagged
     skew = timedelta(seconds=windows.skew)
-    first, last = attempt.sent_at - skew, attempt.sent_at + timedelta(seconds=windows.quiet) + skew
+    sent_at = attempt.sent_at + ahead
+    first, last = sent_at - skew, sent_at + timedelta(seconds=windows.quiet) + skew
     like = [
         job
         for job in found

@@ -21,8 +21,10 @@ async def record(
 ) -> Written:
     """The recorded job. Raises BudgetExceeded when no ready candidate fits the cap and the budgets."""
     check_cap(plan, options.max_cost_micros)
+    job_id = wish.job_id or f"job_{secrets.token_hex(10)}"
+    options = replace(options, budgets=tuple(budget.named(job_id) for budget in options.budgets))
     job = Job(
-        id=wish.job_id or f"job_{secrets.token_hex(10)}",
+        id=job_id,
         request=wish.request,
         plan=plan,
         options=options,

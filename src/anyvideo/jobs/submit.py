@@ -111,7 +111,7 @@ async def _send(turn: Turn, backend: Backend, order: Order) -> datetime | None:
                 raise record.stopped from error
             return await _not_submitted(turn, backend, order.spec, record, error)
     await _accepted(turn, order.spec, submission)
-    return None
+    return turn.attempt.due_at if turn.attempt.state in (S.ACCEPTED, S.RUNNING) else None
 
 
 def _check_in_time(turn: Turn, too_late: float) -> None:

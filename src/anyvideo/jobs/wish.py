@@ -41,6 +41,8 @@ class PlanOptions(TypedDict, total=False):
     seed: int | None
     negative_prompt: str | None
     audio: bool | None
+    steps: int | None
+    motion: int | None
     models: Sequence[str] | str | None
     strict: bool
     policy: Policy | None
@@ -110,19 +112,21 @@ class Wish:
             seed=options.get("seed"),
             negative_prompt=options.get("negative_prompt"),
             audio=options.get("audio"),
+            steps=options.get("steps"),
+            motion=options.get("motion"),
         )
         models = _models(options.get("models"))
         return cls(
             request=request,
             options=_driving(models, options),
             models=models,
-            strict=options.get("strict", False),
-            policy=options.get("policy"),
+            strict=_flag("strict", options),
+            policy=_one_of("policy", options.get("policy"), get_args(Policy)),
             timeout=_seconds("timeout", options.get("timeout")),
-            metadata=options.get("metadata") or {},
+            metadata=_metadata(options.get("metadata") or {}),
             job_id=_job_id(options.get("job_id")),
             idempotency_key=_key(options.get("idempotency_key")),
-            cache=options.get("cache", False),
+            cache=_flag("cache", options),
             on_unknown=options.get("on_unknown"),
             references={
                 _reference_name(name): load_image(source)
@@ -133,7 +137,8 @@ class Wish:
 
 
 def _driving(models: tuple[str, ...], options: BuyOptions) -> JobOptions:
-    on_unknown, duplicate = options.get("on_unknown"), _cap("max_duplicate_cost", options)
+    on_unknown = _one_of("on_unknown", options.get("on_unknown"), get_args(OnUnknown))
+    duplicate = _cap("max_duplicate_cost", options)
     if on_unknown == "resubmit" and duplicate is None:
         raise InvalidRequest(
             'on_unknown="resubmit" may pay twice: it needs a cap for that',
@@ -144,10 +149,10 @@ def _driving(models: tuple[str, ...], options: BuyOptions) -> JobOptions:
         max_cost_micros=_cap("max_cost", options),
         attempt_timeout=_seconds("attempt_timeout", options.get("attempt_timeout")),
         poll_interval=_seconds("poll_interval", options.get("poll_interval")),
-        allow_unpriced=options.get("allow_unpriced", False),
+        allow_unpriced=_flag("allow_unpriced", options),
         on_unknown=on_unknown or "hold",
         max_duplicate_micros=duplicate,
-        budgets=tuple(options.get("budgets", ())),
+        budgets=_budgets(options.get("budgets", ())),
         models=models,
         image_transfer=_choice("image_transfer", options.get("image_transfer"), get_args(ImageTransfer)),
         output=None if options.get("output") is None else check_template(str(options["output"])),
@@ -157,11 +162,39 @@ def _driving(models: tuple[str, ...], options: BuyOptions) -> JobOptions:
 
 def _choice(name: str, value: str | None, known: tuple[Any, ...]) -> Any:
     """The value, or the first of the known ones where none is given."""
+    return _one_of(name, value, known) or known[0]
+
+
+def _one_of(name: str, value: str | None, known: tuple[Any, ...]) -> Any:
     if value is not None and value not in known:
         raise InvalidRequest(
             f"{name} is not understood: {value!r}", field=name, hint=f"one of: {', '.join(known)}"
         )
-    return value or known[0]
+    return value
+
+
+def _flag(name: Literal["strict", "cache", "allow_unpriced"], options: BuyOptions) -> bool:
+    value: object = options.get(name, False)
+    if not isinstance(value, bool):
+        raise InvalidRequest(f"{name} must be True or False, not {value!r}", field=name)
+    return value
+
+
+def _metadata(metadata: Mapping[str, str]) -> dict[str, str]:
+    given: Mapping[Any, Any] = metadata
+    for name, value in given.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise InvalidRequest(
+                f"metadata must be text by text, not {name!r}: {value!r}", field="metadata", hint="use str()"
+            )
+    return dict(metadata)
+
+
+def _budgets(budgets: Sequence[Budget]) -> tuple[Budget, ...]:
+    listed: tuple[object, ...] = tuple(budgets) if isinstance(budgets, list | tuple) else (budgets,)
+    if not all(isinstance(budget, Budget) for budget in listed):
+        raise InvalidRequest('budgets must be a list of Budget("5.00")', field="budgets")
+    return tuple(budgets)
 
 
 def _cap(name: Literal["max_cost", "max_duplicate_cost"], options: BuyOptions) -> int | None:
@@ -172,17 +205,19 @@ def _cap(name: Literal["max_cost", "max_duplicate_cost"], options: BuyOptions) -
 def _models(models: Sequence[str] | str | None) -> tuple[str, ...]:
     if models is None:
         return ()
-    listed = (models,) if isinstance(models, str) else tuple(models)
-    if not listed or not all(model.strip() for model in listed):
+    listed: tuple[Any, ...] = (models,) if isinstance(models, str) else tuple(models)
+    if not listed or not all(isinstance(model, str) and model.strip() for model in listed):
         raise InvalidRequest(
             "models must name at least one model", field="models", hint="see: anyvideo models"
         )
     return listed
 
 
-def _seconds(name: str, value: float | None) -> float | None:
-    if value is not None and (isinstance(value, bool) or not 0 < value < 10_000_000):
-        raise InvalidRequest(f"{name} must be above 0 seconds, not {value}", field=name)
+def _seconds(name: str, value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 10_000_000:
+        raise InvalidRequest(f"{name} must be above 0 seconds, not {value!r}", field=name)
     return value
 
 

@@ -16,8 +16,8 @@ def last_frame(video_path: str | os.PathLike[str]) -> bytes:
     """
     try:
         import av
-        from av.error import FFmpegError
         import PIL.Image  # noqa: F401 - to_image needs it
+        from av.error import FFmpegError
     except ImportError as error:
         raise MissingExtra("media", "taking a frame from a clip") from error
     path, last = Path(video_path), None

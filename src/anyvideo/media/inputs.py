@@ -31,7 +31,7 @@ def load_image(source: ImageSource) -> Image:
     """
     if isinstance(source, Image):
         return source
-    if isinstance(source, str) and source.startswith(_ADDRESSES):
+    if isinstance(source, str) and source.lower().startswith(_ADDRESSES):
         return Image(url=_checked_address(source))
     return picture_of(_content(source))
 
@@ -66,7 +66,10 @@ def _content(source: str | Path | bytes | IO[bytes] | Video) -> bytes:
             raise InvalidRequest(
                 f"the image {str(source)!r} cannot be read: {reason}", field="image", hint=_HINT
             ) from error
-    content = source.read(MAX_BYTES + 1) if hasattr(source, "read") else None
+    try:
+        content = source.read(MAX_BYTES + 1) if hasattr(source, "read") else None
+    except (OSError, ValueError) as error:
+        raise InvalidRequest(f"the image cannot be read: {error}", field="image", hint=_HINT) from error
     if not isinstance(content, bytes):
         raise InvalidRequest(f"an image cannot be made of {type(source).__name__}", field="image", hint=_HINT)
     return content
@@ -82,8 +85,14 @@ def _content_type(content: bytes) -> str:
 
 
 def _checked_address(address: str) -> str:
-    parts = urlsplit(address)
-    if not parts.hostname or parts.username or parts.password:
+    try:
+        parts = urlsplit(address)
+        good = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        raise InvalidRequest(
+            f"the image address is malformed: {address!r}", field="image", hint=_HINT
+        ) from None
+    if not good or parts.username or parts.password:
         raise InvalidRequest("the image address needs a host and no credentials", field="image", hint=_HINT)
     return address
 

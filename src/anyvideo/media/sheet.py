@@ -33,7 +33,6 @@ def contact_sheet(
     PyAV or Pillow.
     """
     try:
-        import av
         from av.error import FFmpegError
         from PIL import Image
     except ImportError as error:

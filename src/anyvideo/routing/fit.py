@@ -10,6 +10,7 @@ from anyvideo.routing.length import TOLERANCE, fit_length
 from anyvideo.routing.notes import Impossible, Notes
 from anyvideo.routing.pictures import check_picture
 from anyvideo.routing.shape import fit_shape
+from anyvideo.routing.soft import Soft, softened
 from anyvideo.types.plan import Fit, InputValue, Rejection
 from anyvideo.types.request import Task, VideoRequest
 
@@ -22,13 +23,15 @@ def fit(
     media: MediaRules,
     strict: bool = False,
     tolerance: float = TOLERANCE,
+    soft: Soft | None = None,
 ) -> Fit | Rejection:
     """The request in the model's own words, with what was changed; or the reason why it is turned down.
 
     `tolerance` is in seconds: how far the length may be from what was asked. `strict` allows no change.
+    `soft` is what a profile would like: it turns no model down.
     """
     try:
-        fitted = _fit(request, spec, today=today, media=media, tolerance=tolerance)
+        fitted = _fit(request, spec, today=today, media=media, tolerance=tolerance, soft=soft)
     except Impossible as problem:
         return Rejection(model=spec.id, reason=problem.reason, field=problem.field)
     if strict and fitted.adjustments:
@@ -37,13 +40,23 @@ def fit(
     return fitted
 
 
-def _fit(request: VideoRequest, spec: ModelSpec, *, today: date, media: MediaRules, tolerance: float) -> Fit:
+def _fit(
+    request: VideoRequest,
+    spec: ModelSpec,
+    *,
+    today: date,
+    media: MediaRules,
+    tolerance: float,
+    soft: Soft | None,
+) -> Fit:
     _check_life(spec, today)
     _check_task(request, spec)
     _check_prompt(request, spec)
     if request.image is not None:
         check_picture(request.image, media)
     notes = Notes()
+    if soft is not None:
+        request = softened(request, spec, soft, notes)
     words = _words(request, spec, notes)
     length = fit_length(request, spec.length, notes, tolerance=tolerance)
     shape = fit_shape(request, spec.shape, notes)
@@ -107,6 +120,8 @@ def _words(request: VideoRequest, spec: ModelSpec, notes: Notes) -> dict[str, In
         "prompt": request.prompt,
         "negative_prompt": request.negative_prompt,
         "seed": request.seed,
+        "steps": request.steps,
+        "motion": request.motion,
     }
     words: dict[str, InputValue] = {}
     for word, value in asked.items():

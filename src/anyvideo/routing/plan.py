@@ -12,6 +12,7 @@ from anyvideo.catalog.spec import ModelSpec
 from anyvideo.provider import ProviderPlugin
 from anyvideo.routing.fit import fit
 from anyvideo.routing.route import Cheapest, Exact, Family, OneOfEach, StandIn, Step, read_route
+from anyvideo.routing.soft import Soft
 from anyvideo.types.plan import Candidate, Plan, Rejection
 from anyvideo.types.request import VideoRequest
 
@@ -31,6 +32,7 @@ def make_plan(
     strict: bool = False,
     allow_unpriced: bool = False,
     shunned: Mapping[str, str] | None = None,
+    soft: Soft | None = None,
 ) -> Plan:
     """Candidates in the order in which they would be tried, and rejections with their reasons.
 
@@ -46,6 +48,7 @@ def make_plan(
         strict=strict,
         allow_unpriced=allow_unpriced,
         shunned=shunned or {},
+        soft=soft,
     )
     draft = _Draft(specs=specs, shop=shop)
     for step in steps:
@@ -65,6 +68,7 @@ class _Shop:
     strict: bool
     allow_unpriced: bool
     shunned: Mapping[str, str]
+    soft: Soft | None = None
 
     def judge(self, spec: ModelSpec) -> Candidate | Rejection:
         """The model as a candidate, or the reason against it."""
@@ -72,7 +76,7 @@ class _Shop:
         if spec.id in self.shunned:
             return Rejection(model=spec.id, reason=self.shunned[spec.id])
         today = self.now.date()
-        fitted = fit(self.request, spec, today=today, media=plugin.media, strict=self.strict)
+        fitted = fit(self.request, spec, today=today, media=plugin.media, strict=self.strict, soft=self.soft)
         if isinstance(fitted, Rejection):
             return fitted
         price = quote(spec, fitted, today=today, vendor_deadline=plugin.vendor_deadline)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 from anyvideo.catalog.table import Table
+from anyvideo.settings.profiles import BUILT_IN, Defaults, read_defaults
 from anyvideo.settings.sources import FILE, Document
 from anyvideo.types.budget import PERIODS, Budget, Period
 from anyvideo.types.errors import ConfigurationError
@@ -17,7 +18,7 @@ Policy = Literal["listed", "cheapest"]
 OnUnknown = Literal["hold", "resubmit"]
 ImageTransfer = Literal["auto", "upload", "url"]
 ImageFallback = Literal["error", "text"]
-PROFILES = frozenset({"development", "production"})
+PROFILES = frozenset(BUILT_IN)
 """Profiles that need no table of their own."""
 
 
@@ -41,13 +42,16 @@ class Declared:
     poll_max: float | None = None
     catalogs: Mapping[str, Path] = field(default_factory=dict)
     prompts: Mapping[str, str] = field(default_factory=dict)
+    defaults: Defaults = field(default_factory=Defaults)
     image_transfer: ImageTransfer | None = None
     image_fallback: ImageFallback | None = None
     storage: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_declared(document: Document, profile: str) -> Declared:
-    """The values of a profile: its own over the common ones. Every profile of the file is checked.
+def read_declared(document: Document, profile: str, *, built_in: bool = False) -> Declared:
+    """The values of a profile: its own over the common ones, and those over its `built_in` defaults.
+
+    Every profile of the file is checked.
 
     Raises ConfigurationError naming the key.
     """
@@ -65,7 +69,9 @@ def read_declared(document: Document, profile: str) -> Declared:
         )
     for name, part in profiles.items():
         _read(Table(_merged(common, part), origin=f"{origin} [profiles.{name}]"), document.folder)
-    return _read(Table(_merged(common, profiles.get(profile, {})), origin=origin), document.folder)
+    base = {"defaults": BUILT_IN[profile]} if built_in and profile in BUILT_IN else {}
+    values = _merged(_merged(base, common), profiles.get(profile, {}))
+    return _read(Table(values, origin=origin), document.folder)
 
 
 def _merged(common: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,6 +104,7 @@ def _read(t: Table, folder: Path) -> Declared:
         windows=_windows(t.table("recovery")) if t.has("recovery") else {},
         catalogs={name: _path(path, folder) for name, path in catalogs.items()},
         prompts=t.words("prompts") if t.has("prompts") else {},
+        defaults=read_defaults(t.table("defaults")) if t.has("defaults") else Defaults(),
         image_transfer=cast(ImageTransfer, t.choice("image_transfer", get_args(ImageTransfer)))
         if t.has("image_transfer")
         else None,

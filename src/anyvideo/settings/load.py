@@ -13,7 +13,8 @@ from anyvideo.settings.sources import Lookup, find_sources
 from anyvideo.settings.values import DEFAULT_ROUTE, RouteOrigin, Settings, Windows
 from anyvideo.types.errors import ConfigurationError
 
-PROFILE_OF_ENVIRONMENT = {"production": "production", "staging": "production"}
+USUAL_PROFILE = "development"
+PROFILE_OF_ENVIRONMENT = {"production": "production", "staging": "production", "development": "development"}
 
 
 def load_settings(
@@ -24,8 +25,9 @@ def load_settings(
 ) -> Settings:
     """The settings for a folder (default: the current one). Raises ConfigurationError naming the key."""
     lookup, document = find_sources(environ, folder)
-    profile = profile or _profile(lookup)
-    declared = read_declared(document, profile)
+    chosen = profile or _chosen_profile(lookup)
+    profile = chosen or USUAL_PROFILE
+    declared = read_declared(document, profile, built_in=chosen is not None)
     route, origin = _route(lookup, declared)
     usual = Settings(profile=profile, store="memory:")
     least = usual.poll_min if declared.poll_min is None else declared.poll_min
@@ -35,7 +37,7 @@ def load_settings(
         route=route,
         route_origin=origin,
         routes={name: words for name, words in declared.routes.items() if name != "default"},
-        policy=declared.policy or usual.policy,
+        policy=declared.policy or declared.defaults.policy or usual.policy,
         plugins=lookup.words("ANYVIDEO_PLUGINS") or declared.plugins,
         output=declared.output,
         template=declared.template,
@@ -52,13 +54,14 @@ def load_settings(
         image_transfer=declared.image_transfer or usual.image_transfer,
         image_fallback=declared.image_fallback or usual.image_fallback,
         storage=_storage(lookup, declared),
+        defaults=declared.defaults,
         lookup=lookup,
     )
 
 
-def _profile(lookup: Lookup) -> str:
+def _chosen_profile(lookup: Lookup) -> str | None:
     named = lookup.get("ANYVIDEO_PROFILE")
-    return named or PROFILE_OF_ENVIRONMENT.get((lookup.get("ENVIRONMENT") or "").lower(), "development")
+    return named or PROFILE_OF_ENVIRONMENT.get((lookup.get("ENVIRONMENT") or "").lower())
 
 
 def _route(lookup: Lookup, declared: Declared) -> tuple[tuple[str, ...], RouteOrigin]:

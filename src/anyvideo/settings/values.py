@@ -12,6 +12,7 @@ from anyvideo.net.storage import StorageAccess
 from anyvideo.net.wire import Timeouts
 from anyvideo.provider import ProviderPlugin
 from anyvideo.settings.checks import check_base_url, check_key, check_version
+from anyvideo.settings.profiles import Defaults
 from anyvideo.settings.sources import Lookup
 from anyvideo.types.budget import Budget
 from anyvideo.types.errors import ConfigurationError, MissingKey
@@ -74,6 +75,7 @@ class Settings:
     image_fallback: Literal["error", "text"] = "error"
     storage: StorageAccess = field(default_factory=StorageAccess)
     keys: Mapping[str, KeySource] = field(default_factory=dict, repr=False)
+    defaults: Defaults = field(default_factory=Defaults)
     lookup: Lookup = field(default_factory=Lookup, repr=False)
 
     def with_keys(self, keys: Mapping[str, KeySource]) -> Settings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
@@ -46,6 +46,10 @@ class Budget:
     def limit_micros(self) -> int:
         """The limit in micro-dollars."""
         return parse_cap(self.limit, "budget")
+
+    def named(self, job_id: str) -> Budget:
+        """The same budget for one job, where its scope is the call or the job and has no name yet."""
+        return replace(self, scope=f"{self.scope}:{job_id}") if self.scope in ("call", "job") else self
 
     @property
     def rank(self) -> int:

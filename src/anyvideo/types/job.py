@@ -164,6 +164,7 @@ class Attempt:
     failure: Failure | None = None
     canceling: Literal["caller", "patience"] | None = None
     cancel_sent: bool = False
+    gone_since: datetime | None = None
     writes: tuple[Write, ...] = ()
 
     @property

@@ -52,7 +52,9 @@ class VideoRequest:
     """One wish for one clip. Validated on construction: raises InvalidRequest naming the field.
 
     `duration` is in seconds, `fps` in frames per second, `aspect_ratio` like "16:9",
-    `resolution` like "720p" or "4k". None leaves the choice to the model's declared default.
+    `resolution` like "720p" or "4k", `steps` of inference from 1 to 1000, `motion` from 1 (still) to 255 as
+    Stable Video Diffusion counts it: the last two are for the few models that take them. None leaves the
+    choice to the model's declared default.
     """
 
     prompt: str | None = None
@@ -64,6 +66,8 @@ class VideoRequest:
     seed: int | None = None
     negative_prompt: str | None = None
     audio: bool | None = None
+    steps: int | None = None
+    motion: int | None = None
 
     def __post_init__(self) -> None:
         _check_text("prompt", self.prompt)
@@ -74,7 +78,11 @@ class VideoRequest:
         _check_number("fps", self.fps, most=240.0, unit="frames per second")
         _check_pattern("aspect_ratio", self.aspect_ratio, _RATIO, "two whole numbers like '16:9'")
         _check_pattern("resolution", self.resolution, _RESOLUTION, "a height like '720p', or '4k'")
-        if self.seed is not None and (isinstance(self.seed, bool) or not 0 <= self.seed < 2**32):
+        _check_whole("steps", self.steps, most=1000)
+        _check_whole("motion", self.motion, most=255)
+        if self.audio not in (None, True, False):
+            raise InvalidRequest(f"audio must be True or False, not {self.audio!r}", field="audio")
+        if self.seed is not None and (type(self.seed) is not int or not 0 <= self.seed < 2**32):
             raise InvalidRequest(
                 f"seed must be a whole number from 0 to 4294967295, not {self.seed!r}", field="seed"
             )
@@ -91,24 +99,33 @@ def ratio_value(ratio: str) -> Fraction:
     return Fraction(int(width), int(height))
 
 
-def _check_text(name: str, value: str | None) -> None:
+def _check_text(name: str, value: object) -> None:
     if value is None:
         return
+    if not isinstance(value, str):
+        raise InvalidRequest(f"{name} must be text, not {type(value).__name__}", field=name)
+    if not value.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise InvalidRequest(f"{name} holds half a character", field=name, hint="give text in valid Unicode")
     if not value.strip():
         raise InvalidRequest(f"{name} is empty", field=name, hint="say what the clip should show")
     if len(value) > MAX_PROMPT:
         raise InvalidRequest(f"{name} is longer than {MAX_PROMPT} characters", field=name)
 
 
-def _check_number(name: str, value: float | None, *, most: float, unit: str) -> None:
+def _check_number(name: str, value: object, *, most: float, unit: str) -> None:
     if value is None:
         return
-    if isinstance(value, bool) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise InvalidRequest(f"{name} is not a number: {value!r}", field=name)
     if not 0 < value <= most:
         raise InvalidRequest(f"{name} must be above 0 and at most {most:g} {unit}, not {value:g}", field=name)
 
 
-def _check_pattern(name: str, value: str | None, pattern: re.Pattern[str], form: str) -> None:
-    if value is not None and not pattern.fullmatch(value):
+def _check_whole(name: str, value: int | None, *, most: int) -> None:
+    if value is not None and (type(value) is not int or not 1 <= value <= most):
+        raise InvalidRequest(f"{name} must be a whole number from 1 to {most}, not {value!r}", field=name)
+
+
+def _check_pattern(name: str, value: object, pattern: re.Pattern[str], form: str) -> None:
+    if value is not None and not (isinstance(value, str) and pattern.fullmatch(value)):
         raise InvalidRequest(f"{name} is not understood: {value!r}", field=name, hint=f"use {form}")

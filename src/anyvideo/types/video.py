@@ -17,7 +17,8 @@ from anyvideo.types.plan import Adjustment
 class Video:
     """A finished clip: the checked file, measured facts, the cost, and the attempts that led to it.
 
-    `cost` is all attempts together; `mismatches` name what was measured otherwise than ordered. `label` is set where the clip is no model's output.
+    `cost` is all attempts together; `mismatches` name what was measured otherwise than ordered. `label` is
+    set where the clip is no model's output.
     """
 
     job_id: str

@@ -130,8 +130,8 @@ class Store(Protocol):
         """Which of a vendor's jobs belong to attempts of this store."""
         ...
 
-    async def sending_like(self, fingerprint: str, attempt_id: str) -> bool:
-        """Whether another attempt of this fingerprint is being sent right now."""
+    async def sending_like(self, fingerprint: str, attempt_id: str, *, now: datetime) -> list[str]:
+        """Who holds the leases of other attempts of this fingerprint that are being sent right now."""
         ...
 
     async def request_cancel(self, job_id: str) -> Job:

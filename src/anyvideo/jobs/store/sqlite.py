@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import sqlite3
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from anyvideo.types.money import CostBasis
 from anyvideo.types.request import Image
 from anyvideo.types.states import AttemptState, JobStatus
 
+logger = logging.getLogger("anyvideo")
 _COLUMNS = "document, version, cancel_requested"
 
 
@@ -174,13 +176,14 @@ class SQLiteStore:
 
         return await self._database.run(select)
 
-    async def sending_like(self, fingerprint: str, attempt_id: str) -> bool:
-        def select() -> bool:
-            row = self._database.sql.execute(
-                "SELECT 1 FROM attempts WHERE fingerprint = ? AND state = ? AND id <> ?",
-                (fingerprint, AttemptState.SENDING, attempt_id),
-            ).fetchone()
-            return row is not None
+    async def sending_like(self, fingerprint: str, attempt_id: str, *, now: datetime) -> list[str]:
+        def select() -> list[str]:
+            rows = self._database.sql.execute(
+                "SELECT lease_owner FROM attempts JOIN jobs ON jobs.id = attempts.job_id"
+                " WHERE fingerprint = ? AND attempts.state = ? AND attempts.id <> ? AND lease_until >= ?",
+                (fingerprint, AttemptState.SENDING, attempt_id, _text(now)),
+            ).fetchall()
+            return [owner for (owner,) in rows]
 
         return await self._database.run(select)
 
@@ -250,9 +253,19 @@ class SQLiteStore:
 
     async def _select(self, query: str, values: tuple[Any, ...]) -> list[Job]:
         def select() -> list[Job]:
-            return [_job(row, "") for row in self._database.sql.execute(query, values).fetchall()]
+            rows = self._database.sql.execute(query, values).fetchall()
+            return [job for row in rows if (job := _readable(row)) is not None]
 
         return await self._database.run(select)
+
+
+def _readable(row: Any) -> Job | None:
+    """The job of a row; None, and a line in the log, for one that cannot be read: it must not hide the others."""
+    try:
+        return _job(row, "")
+    except ValueError as error:
+        logger.error("a job in the store cannot be read and is left out: %s", type(error).__name__)
+        return None
 
 
 def _written(sql: sqlite3.Connection, lease: Lease, before: Job, after: Job, now: datetime) -> Written:

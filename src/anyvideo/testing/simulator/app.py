@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -17,7 +18,7 @@ from anyvideo.testing.simulator.wire import ShortBody, bearer
 from anyvideo.testing.simulator.world import OutputLink, Seen, World
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from anyvideo.testing.simulator.clock import Clock
     from anyvideo.testing.simulator.vendor import SimulatedVendor
@@ -46,9 +47,15 @@ def _mount(world: World, vendor: SimulatedVendor) -> BaseRoute:
 
 def _watched(world: World, vendor: SimulatedVendor, app: ASGIApp) -> ASGIApp:
     async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+        async def dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                date = format_datetime(world.clock.now(), usegmt=True).encode()
+                message["headers"] = [*message.get("headers", ()), (b"date", date)]
+            await send(message)
+
         if scope["type"] == "http":
             world.requests.append(_seen(vendor, Request(scope)))
-        await app(scope, receive, send)
+        await app(scope, receive, dated)
 
     return watched
 

@@ -158,6 +158,7 @@ def _uvicorn(app: object, world: World) -> Server:
         ws="none",
         log_config=None,
         access_log=False,
+        date_header=False,  # the world's clock dates the answers
         log_level="critical",
         timeout_graceful_shutdown=0,
     )

@@ -1,0 +1,167 @@
+"""What an attacker of the money promises found: each was a double charge, a lost clip or a poisoned store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from anyvideo import (
+    AllModelsFailed,
+    AnyVideoError,
+    Budget,
+    InvalidRequest,
+    Plugins,
+    ResultGone,
+    StillRunning,
+    VideoRequest,
+)
+
+from .conftest import House
+
+pytestmark = pytest.mark.anyio
+BOUGHT = ["replicate/seedance-1-lite", "runway/gen4.5", "luma/ray-flash-2"]
+
+
+@pytest.mark.parametrize("model", BOUGHT)
+async def test_one_404_does_not_lose_a_paid_clip(house: House, model: str) -> None:
+    house.server.fault(model.partition("/")[0], "gone", times=1)
+    async with house.client() as client:
+        video = await client.generate("a fox", models=[model, "runway/veo3.1_fast"])
+    assert video.model == model
+    assert len(house.charges()) == 1
+
+
+async def test_a_job_that_stays_unknown_to_its_vendor_ends_and_is_not_bought_twice(house: House) -> None:
+    house.server.fault("runway", "gone")
+    async with house.client() as client:
+        with pytest.raises(AllModelsFailed) as caught:
+            await client.generate("a fox", models=["runway/gen4.5", "luma/ray-flash-2"])
+    assert isinstance(caught.value.exceptions[0], ResultGone)
+    assert len(house.charges()) == 1
+
+
+async def test_a_wall_clock_that_jumps_does_not_end_the_quiet_window(house: House) -> None:
+    """The list is late, and the clock jumps past the window: only time that really passed may count."""
+    house.server.fault("luma", "disconnect_after_accept", times=1)
+    house.server.fault("luma", "list_late", seconds=20)
+    jumped: list[bool] = []
+    wall = house.clock.now
+
+    def jumping() -> Any:
+        from datetime import timedelta
+
+        return wall() + timedelta(seconds=300) if jumped else wall()
+
+    async with house.client() as client:
+        job = await client.submit("a fox", models=["luma/ray-flash-2", "runway/gen4.5"])
+        while not house.charges():
+            await house.clock.sleep(0.5)
+        house.clock.now = jumping  # type: ignore[method-assign]
+        jumped.append(True)
+        video = await client.wait(job)
+    assert video.model == "luma/ray-flash-2"
+    assert len(house.charges()) == 1
+
+
+@pytest.mark.parametrize("ahead", [-300, 120, 600])
+async def test_a_clock_that_differs_from_the_vendors_finds_the_job_all_the_same(
+    house: House, ahead: int
+) -> None:
+    from datetime import timedelta
+
+    house.server.fault("luma", "disconnect_after_accept", times=1)
+    house.server.world.clock = _Shifted(house.clock, timedelta(seconds=-ahead))
+    async with house.client() as client:
+        video = await client.generate("a fox", models=["luma/ray-flash-2", "runway/gen4.5"])
+    assert video.model == "luma/ray-flash-2"
+    assert len(house.charges()) == 1
+
+
+class _Shifted:
+    """The vendor's clock, some way off ours."""
+
+    def __init__(self, clock: Any, by: Any) -> None:
+        self._clock = clock
+        self._by = by
+
+    def now(self) -> Any:
+        return self._clock.now() + self._by
+
+    def monotonic(self) -> float:
+        seconds: float = self._clock.monotonic()
+        return seconds
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"metadata": {"take": 1}},
+        {"on_unknown": "retry"},
+        {"seed": 1.5},
+        {"seed": "1"},
+        {"allow_unpriced": "x"},
+        {"strict": "no"},
+        {"policy": "x"},
+        {"duration": "5"},
+        {"timeout": "5"},
+        {"models": [None]},
+        {"budgets": "1.00"},
+        {"prompt": 7},
+        {"prompt": "fox \udcff"},
+        {"image": "https://[::1/x.png"},
+        {"audio": "loud"},
+    ],
+    ids=str,
+)
+async def test_a_wrong_value_is_named_before_anything_is_recorded(
+    house: House, wrong: dict[str, Any]
+) -> None:
+    wish = {"prompt": "a fox", "models": "runway/gen4.5", **wrong}
+    async with house.client() as client:
+        with pytest.raises(InvalidRequest) as caught:
+            await client.submit(wish.pop("prompt"), **wish)
+        assert caught.value.field in wrong
+        assert await client.jobs() == []
+
+
+async def test_budgets_of_a_call_are_each_calls_own(house: House) -> None:
+    async with house.client(budgets=[Budget("0.70", scope="call")]) as client:
+        for _ in range(2):
+            await client.generate("a fox", models="runway/gen4.5", duration=5)
+    assert len(house.charges()) == 2
+
+
+async def test_a_listener_that_exits_does_not_stop_the_job(house: House) -> None:
+    def leave(_: object) -> None:
+        raise SystemExit(3)
+
+    async with house.client(on_event=leave) as client:
+        await client.generate("a fox", models="runway/gen4.5")
+
+
+@pytest.mark.parametrize("name", ["luma", "runway", "local"])
+async def test_the_default_route_works_with_one_provider_installed(house: House, name: str) -> None:
+    plugins = Plugins.of(Plugins.discover().get(name))
+    async with house.client(plugins=plugins) as client:
+        plan = await client.plan("a fox")
+    assert [candidate.model.partition("/")[0] for candidate in plan.candidates] == [name]
+
+
+async def test_without_any_provider_the_error_says_what_to_install(house: House) -> None:
+    async with house.client(plugins=Plugins.of()) as client:
+        with pytest.raises(AnyVideoError) as caught:
+            await client.submit("a fox")
+    assert "pip install" in str(caught.value)
+
+
+async def test_a_timeout_keeps_the_job(house: House) -> None:
+    house.server.fault("luma", "stuck")
+    async with house.client() as client:
+        with pytest.raises(StillRunning):
+            await client.generate("a fox", models="luma/ray-flash-2", timeout=30)
+        assert len(await client.jobs()) == 1
+
+
+def test_a_surrogate_pair_that_is_whole_is_text() -> None:
+    assert VideoRequest(prompt="a fox 🦊").prompt == "a fox 🦊"
