@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
-import os
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +13,15 @@ from anyvideo.jobs.fingerprint import job_fingerprint
 from anyvideo.jobs.money import moves
 from anyvideo.jobs.store import books
 from anyvideo.jobs.store.base import Lease, Line, Used, Written
-from anyvideo.jobs.store.codec import decode, encode
+from anyvideo.jobs.store.codec import encode
 from anyvideo.jobs.store.database import Database
+from anyvideo.jobs.store.rows import job_of, kept_input, line_of, readable_job, text_of, used_of
 from anyvideo.types.budget import Budget
-from anyvideo.types.errors import IdempotencyConflict, InvalidRequest, JobNotFound, StaleWrite
+from anyvideo.types.errors import IdempotencyConflict, InvalidRequest, StaleWrite
 from anyvideo.types.job import Account, Job
-from anyvideo.types.money import CostBasis
 from anyvideo.types.request import Image
 from anyvideo.types.states import AttemptState, JobStatus
 
-logger = logging.getLogger("anyvideo")
 _COLUMNS = "document, version, cancel_requested"
 
 
@@ -55,7 +51,7 @@ class SQLiteStore:
                     sql.execute(
                         "INSERT INTO jobs (id, version, status, created_at, document, idempotency_key)"
                         " VALUES (?, 1, ?, ?, ?, ?)",
-                        (job.id, job.status, _text(job.created_at), encode(job), idempotency_key),
+                        (job.id, job.status, text_of(job.created_at), encode(job), idempotency_key),
                     )
                 except sqlite3.IntegrityError:
                     raise InvalidRequest(
@@ -73,7 +69,7 @@ class SQLiteStore:
             row = self._database.sql.execute(
                 f"SELECT {_COLUMNS} FROM jobs WHERE id = ?", (job_id,)
             ).fetchone()
-            return _job(row, job_id)
+            return job_of(row, job_id)
 
         return await self._database.run(select)
 
@@ -92,7 +88,7 @@ class SQLiteStore:
                 f"SELECT {_COLUMNS}, idempotency_key FROM jobs WHERE substr(idempotency_key, 1, ?) = ?",
                 (len(prefix), prefix),
             ).fetchall()
-            return {row[3]: _job(row, "") for row in rows}
+            return {row[3]: job_of(row, "") for row in rows}
 
         return await self._database.run(select)
 
@@ -113,7 +109,7 @@ class SQLiteStore:
                     "UPDATE jobs SET epoch = epoch + (CASE WHEN lease_owner = ? THEN 0 ELSE 1 END),"
                     " lease_owner = ?, lease_until = ? WHERE id = ?"
                     " AND (lease_owner IS NULL OR lease_owner = ? OR lease_until < ?) RETURNING epoch",
-                    (owner, owner, _text(until), job_id, owner, _text(now)),
+                    (owner, owner, text_of(until), job_id, owner, text_of(now)),
                 ).fetchone()
             return Lease(job_id=job_id, owner=owner, epoch=row[0], until=until) if row else None
 
@@ -181,7 +177,7 @@ class SQLiteStore:
             rows = self._database.sql.execute(
                 "SELECT lease_owner FROM attempts JOIN jobs ON jobs.id = attempts.job_id"
                 " WHERE fingerprint = ? AND attempts.state = ? AND attempts.id <> ? AND lease_until >= ?",
-                (fingerprint, AttemptState.SENDING, attempt_id, _text(now)),
+                (fingerprint, AttemptState.SENDING, attempt_id, text_of(now)),
             ).fetchall()
             return [owner for (owner,) in rows]
 
@@ -193,7 +189,7 @@ class SQLiteStore:
                 row = sql.execute(
                     f"UPDATE jobs SET cancel_requested = 1 WHERE id = ? RETURNING {_COLUMNS}", (job_id,)
                 ).fetchone()
-            return _job(row, job_id)
+            return job_of(row, job_id)
 
         return await self._database.run(flag)
 
@@ -203,20 +199,20 @@ class SQLiteStore:
                 "SELECT job_id, id, provider, model, day, state, hold_micros, cost_micros, basis"
                 " FROM attempts ORDER BY day, id"
             ).fetchall()
-            return [_line(row) for row in rows]
+            return [line_of(row) for row in rows]
 
         return await self._database.run(select)
 
     async def used(self, budgets: Sequence[Budget], now: datetime) -> list[Used]:
         def select() -> list[Used]:
-            return [_used(self._database.sql, budget, now) for budget in budgets]
+            return [used_of(self._database.sql, budget, now) for budget in budgets]
 
         return await self._database.run(select)
 
     async def keep_input(self, image: Image) -> Image:
         if image.url is not None:
             return image
-        return await self._database.run(lambda: _kept(image, self.folder / "inputs"))
+        return await self._database.run(lambda: kept_input(image, self.folder / "inputs"))
 
     async def remember_unavailable(
         self, account: Account, model: str, *, until: datetime, reason: str
@@ -227,7 +223,7 @@ class SQLiteStore:
                     "INSERT INTO unavailable VALUES (?, ?, ?, ?, ?, ?)"
                     " ON CONFLICT (provider, origin, key_hash, model)"
                     " DO UPDATE SET until = excluded.until, reason = excluded.reason",
-                    (account.provider, account.origin, account.key_hash, model, _text(until), reason),
+                    (account.provider, account.origin, account.key_hash, model, text_of(until), reason),
                 )
 
         await self._database.run(upsert)
@@ -236,7 +232,7 @@ class SQLiteStore:
         def select() -> dict[tuple[Account, str], str]:
             rows = self._database.sql.execute(
                 "SELECT provider, origin, key_hash, model, reason FROM unavailable WHERE until > ?",
-                (_text(now),),
+                (text_of(now),),
             ).fetchall()
             return {(Account(provider=p, origin=o, key_hash=k), model): why for p, o, k, model, why in rows}
 
@@ -254,18 +250,9 @@ class SQLiteStore:
     async def _select(self, query: str, values: tuple[Any, ...]) -> list[Job]:
         def select() -> list[Job]:
             rows = self._database.sql.execute(query, values).fetchall()
-            return [job for row in rows if (job := _readable(row)) is not None]
+            return [job for row in rows if (job := readable_job(row)) is not None]
 
         return await self._database.run(select)
-
-
-def _readable(row: Any) -> Job | None:
-    """The job of a row; None, and a line in the log, for one that cannot be read: it must not hide the others."""
-    try:
-        return _job(row, "")
-    except ValueError as error:
-        logger.error("a job in the store cannot be read and is left out: %s", type(error).__name__)
-        return None
 
 
 def _written(sql: sqlite3.Connection, lease: Lease, before: Job, after: Job, now: datetime) -> Written:
@@ -286,7 +273,7 @@ def _with_key(sql: sqlite3.Connection, key: str | None) -> Job | None:
     if key is None:
         return None
     row = sql.execute(f"SELECT {_COLUMNS} FROM jobs WHERE idempotency_key = ?", (key,)).fetchone()
-    return None if row is None else _job(row, "")
+    return None if row is None else job_of(row, "")
 
 
 def _same_request(known: Job, asked: Job) -> Job:
@@ -297,51 +284,3 @@ def _same_request(known: Job, asked: Job) -> Job:
             hint="use a new key for a new request",
         )
     return known
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def _job(row: Any, job_id: str) -> Job:
-    if row is None:
-        raise JobNotFound(f"there is no job {job_id}", field="job_id", hint="list them with: anyvideo jobs")
-    return decode(row[0], version=row[1], cancel_requested=bool(row[2]))
-
-
-def _line(row: Any) -> Line:
-    job_id, attempt_id, provider, model, day, state, hold, cost, basis = row
-    return Line(
-        job_id=job_id,
-        attempt_id=attempt_id,
-        provider=provider,
-        model=model,
-        day=day,
-        state=AttemptState(state),
-        hold_micros=hold,
-        cost_micros=cost,
-        basis=None if basis is None else CostBasis(basis),
-    )
-
-
-def _used(sql: sqlite3.Connection, budget: Budget, now: datetime) -> Used:
-    row = sql.execute(
-        "SELECT held_micros, spent_micros FROM budgets WHERE id = ?", (budget.key(now),)
-    ).fetchone()
-    held, spent = row or (0, 0)
-    return Used(budget=budget, held_micros=held, spent_micros=spent)
-
-
-def _kept(image: Image, folder: Path) -> Image:
-    content = image.data if image.data is not None else Path(str(image.path)).read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    kept = folder / digest
-    if not kept.exists():
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        part = folder / f"{digest}.{os.getpid()}.part"
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(kept)
-    return Image(path=kept, content_type=image.content_type, size=len(content), sha256=digest)
