@@ -1,0 +1,248 @@
+"""What a client is made of: settings, plugins, store, engine and driver; how it opens, closes and tells."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal, Self, Unpack
+
+import anyio
+
+from anyvideo.client.batches import Batches
+from anyvideo.client.pictures import Pictures
+from anyvideo.client.planner import Planner, nothing_fits, reference_notes, with_image
+from anyvideo.jobs.backends import Backends
+from anyvideo.jobs.clock import SystemClock
+from anyvideo.jobs.driver import Driver
+from anyvideo.jobs.engine import Engine
+from anyvideo.jobs.outcome import still_running, unknown
+from anyvideo.jobs.record import finished_before, record
+from anyvideo.jobs.store.sqlite import SQLiteStore
+from anyvideo.jobs.wish import BuyOptions, Wish
+from anyvideo.media.names import check_template
+from anyvideo.plugins import Plugins
+from anyvideo.settings import Settings, load_settings
+from anyvideo.types.budget import Budget
+from anyvideo.types.clock import Clock
+from anyvideo.types.errors import (
+    ConfigurationError,
+    InvalidRequest,
+)
+from anyvideo.types.events import Event, EventKind
+from anyvideo.types.job import Job, JobOptions
+from anyvideo.types.states import JobStatus
+
+logger = logging.getLogger("anyvideo")
+OnTimeout = Literal["leave", "cancel"]
+
+
+class Core:
+    """The private half of AsyncClient: everything but the calls that a caller makes."""
+
+    def __init__(
+        self,
+        *,
+        store: str | Path | None = None,
+        profile: str | None = None,
+        keys: Mapping[str, str | Callable[[], str]] | None = None,
+        budgets: Sequence[Budget] = (),
+        plugins: Plugins | None = None,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> None:
+        self._settings = settings or load_settings(profile=profile)
+        if keys is not None:
+            self._settings = self._settings.with_keys(keys)
+        self._plugins = plugins or Plugins.discover(allowed=self._settings.plugins)
+        self._settings = self._settings.for_plugins(self._plugins.all)
+        self._clock = clock or SystemClock()
+        self._on_event = on_event
+        self._budgets = (*self._settings.budgets, *budgets)
+        self._store = SQLiteStore(store if store is not None else self._settings.store)
+        self._pictures = Pictures(self._settings, self._clock)
+        self._backends = Backends(self._plugins, self._settings, self._clock, self._store.folder)
+        self._planner = Planner(
+            plugins=self._plugins,
+            settings=self._settings,
+            backends=self._backends,
+            store=self._store,
+            clock=self._clock,
+        )
+        self._engine = Engine(store=self._store, backends=self._backends, clock=self._clock, tell=self._tell)
+        self._driver = Driver(self._engine, self._clock, concurrency=self._settings.concurrency)
+        self._batches = Batches(
+            planner=self._planner,
+            store=self._store,
+            clock=self._clock,
+            read=self._pictures.planned,
+            submit=self._submit,
+            follow=self._ended,
+            tell=self._say,
+        )
+        self._closing: AsyncExitStack | None = None
+
+    async def __aenter__(self) -> Self:
+        if self._closing is not None:
+            raise ConfigurationError("this client is open already", field="client")
+        stack = AsyncExitStack()
+        stack.push_async_callback(self._store.aclose)
+        stack.push_async_callback(self._backends.aclose)
+        stack.push_async_callback(self._engine.aclose)
+        try:
+            await self._store.open()
+            await stack.enter_async_context(self._driver.running())
+        except BaseException:
+            await stack.aclose()
+            raise
+        self._closing = stack
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._close()
+
+    async def _close(self) -> None:
+        if self._closing is not None:
+            stack, self._closing = self._closing, None
+            await stack.aclose()
+
+    async def _submit(self, prompt: str | None = None, **options: Unpack[BuyOptions]) -> Job:
+        self._check_open()
+        wish = await self._pictures.bought(prompt, options)
+        with self._clock.working():
+            return await self._recorded(wish)
+
+    async def _recorded(self, wish: Wish) -> Job:
+        plan = await self._planner.plan(wish, remember=True)
+        if not plan.ready:
+            raise nothing_fits(plan)
+        if wish.cache and (known := await finished_before(plan, self._store)) is not None:
+            return known
+        await self._plugins.check_request(wish.request)
+        image = wish.request.image
+        kept = None if image is None else await self._store.keep_input(image)
+        references = {name: await self._store.keep_input(one) for name, one in wish.references.items()}
+        written = await record(
+            replace(
+                wish,
+                request=replace(wish.request, image=kept),
+                metadata={**wish.metadata, **reference_notes(references)},
+            ),
+            with_image(plan, kept),
+            self._options(wish),
+            store=self._store,
+            shelf=self._backends,
+            now=self._clock.now(),
+        )
+        for kind in (EventKind.JOB_RECORDED, EventKind.ATTEMPT_STARTED):
+            self._say(kind, written.job.id, model=written.job.attempts[0].model)
+        if wish.without_image is not None:
+            self._say(EventKind.IMAGE_DROPPED, written.job.id, message=wish.without_image)
+        for threshold in written.thresholds:
+            self._say(EventKind.BUDGET_THRESHOLD, written.job.id, threshold=threshold)
+        self._driver.drive(written.job.id)
+        return written.job
+
+    def _options(self, wish: Wish) -> JobOptions:
+        """The wish's options, with what the settings say where it says nothing."""
+        options = wish.options
+        if wish.on_unknown is None and self._settings.on_unknown == "resubmit":
+            cap = self._settings.max_duplicate_micros
+            options = replace(options, on_unknown="resubmit", max_duplicate_micros=cap)
+        template, folder = options.output or self._settings.template, self._settings.output or Path.cwd()
+        return replace(
+            options,
+            budgets=(*options.budgets, *self._budgets),
+            output=None if template is None else check_template(template),
+            output_folder=None if template is None else folder.absolute(),
+        )
+
+    async def _ended(self, job_id: str, timeout: float | None) -> Job:
+        """The job once nothing more happens to it. Raises StillRunning and OutcomeUnknown after `timeout`."""
+        await self._drive(job_id)
+        ended = await self._within(timeout, self._driver.ended(job_id))
+        if ended is not None:
+            return ended
+        standing = await self._store.load(job_id)
+        lost = standing.status is JobStatus.UNKNOWN
+        raise unknown(standing) if lost else still_running(standing, timeout)
+
+    async def _drive(self, job: Job | str) -> str:
+        self._check_open()
+        job_id = job_id_of(job)
+        await self._store.load(job_id)
+        self._driver.drive(job_id)
+        return job_id
+
+    async def _within(self, timeout: float | None, ended: Coroutine[Any, Any, Job]) -> Job | None:
+        """The ended job, or None when the clock passes `timeout` seconds first."""
+        result: list[Job] = []
+        problem: list[Exception] = []
+
+        async def watch(scope: anyio.CancelScope) -> None:
+            try:
+                result.append(await ended)
+            except Exception as error:
+                problem.append(error)
+            scope.cancel()
+
+        async with anyio.create_task_group() as race:
+            race.start_soon(watch, race.cancel_scope)
+            if timeout is not None:
+                await self._clock.sleep(timeout)
+                race.cancel_scope.cancel()
+        if problem:
+            raise problem[0]
+        return result[0] if result else None
+
+    def _check_open(self) -> None:
+        if self._closing is None:
+            raise ConfigurationError(
+                "this client is not open",
+                field="client",
+                hint="use it as: async with AsyncClient() as client",
+            )
+
+    def _say(self, kind: EventKind, job_id: str, **details: Any) -> None:
+        self._tell(Event(id=secrets.token_hex(8), kind=kind, job_id=job_id, at=self._clock.now(), **details))
+
+    def _tell(self, event: Event) -> None:
+        if event.kind is not EventKind.BATCH_PROGRESS:
+            event = self._batches.marked(event)
+        self._hand_out(event)
+        if event.kind is not EventKind.BATCH_PROGRESS:
+            self._batches.heard(event)
+
+    def _hand_out(self, event: Event) -> None:
+        for listener in (self._on_event, self._plugins.tell):
+            try:
+                if listener is not None:
+                    listener(event)
+            except (Exception, SystemExit):
+                logger.exception("a listener failed at event %s", event.kind)
+
+
+def job_id_of(job: Job | str) -> str:
+    return job.id if isinstance(job, Job) else job
+
+
+def status_of(word: str) -> JobStatus:
+    try:
+        return JobStatus(word)
+    except ValueError:
+        known = ", ".join(JobStatus)
+        raise InvalidRequest(
+            f"there is no status {word!r}", field="status", hint=f"one of: {known}"
+        ) from None
+
+
+def check_on_timeout(on_timeout: str) -> None:
+    """Raises InvalidRequest for a word that does not exist."""
+    if on_timeout not in ("leave", "cancel"):
+        raise InvalidRequest(
+            f"on_timeout is not understood: {on_timeout!r}", field="on_timeout", hint="one of: leave, cancel"
+        )
