@@ -38,7 +38,7 @@ async def follow(turn: Turn, backend: Backend, spec: ModelSpec) -> datetime | No
     if attempt.state in TERMINAL or attempt.state is AttemptState.OUTPUT_READY:
         return None
     if attempt.gone_since is not None:
-        return turn.clock.now() + timedelta(seconds=1 if attempt.cancel_sent else 10)
+        return turn.clock.now() + timedelta(seconds=1 if attempt.cancel_sent else 5)
     if attempt.canceling is not None and not attempt.cancel_sent:
         return await _cancel(turn, backend, ref)
     return attempt.due_at

@@ -33,6 +33,7 @@ def contact_sheet(
     PyAV or Pillow.
     """
     try:
+        import av  # noqa: F401 - asked for by its own name
         from av.error import FFmpegError
         from PIL import Image
     except ImportError as error:
