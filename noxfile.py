@@ -15,6 +15,7 @@ DISTRIBUTIONS = ("anyvideo", *(f"anyvideo_{name}" for name in PLUGINS))
 CONSTRAINTS = ("-c", str(ROOT / "constraints.txt"))
 FOREIGN_STARTS = ("ANYVIDEO_", "VIDEO_")
 FOREIGN_ENDINGS = ("_API_KEY", "_API_SECRET", "_API_TOKEN", "_API_URL", "_BASE_URL", "_MODEL_VERSION")
+TEST_TOOLS = ("hypothesis", "openapi-core", "pytest-xdist")
 COVERAGE_FLOOR = 85  # per cent, branches included
 
 nox.needs_version = ">=2024.10.9"
@@ -49,13 +50,17 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the whole suite, offline, with branch coverage; arguments after -- go to pytest instead."""
+    """Run the whole suite, offline; arguments after -- go to pytest instead."""
     prepare(session)
-    tools = ("hypothesis", "openapi-core", "pytest-cov", "pytest-xdist")
-    install_checkout(session, "cli,media,testing", *tools, editable=True)
-    if session.posargs:
-        session.run("pytest", *session.posargs)
-        return
+    install_checkout(session, "cli,media,testing", *TEST_TOOLS, editable=True)
+    session.run("pytest", *(session.posargs or ("-n", "2")))
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Run the whole suite with branch coverage of the core and the plugins; slower than tests."""
+    prepare(session)
+    install_checkout(session, "cli,media,testing", *TEST_TOOLS, "pytest-cov", editable=True)
     floor = f"--cov-fail-under={COVERAGE_FLOOR}"
     session.run("pytest", "-n", "2", "--cov", "--cov-report=term:skip-covered", floor)
 
@@ -80,6 +85,15 @@ def mutations(session: nox.Session) -> None:
     install_checkout(session, "cli,media,testing", "pytest-xdist", editable=True)
     session.env["MUTATIONS"] = "all"
     session.run("pytest", "-n", "2", "-q", *(session.posargs or ["tests/testing/test_mutations.py"]))
+
+
+@nox.session
+def batches(session: nox.Session) -> None:
+    """Run batches through storms of faults and kills: 2,000 and 600 clips, 25 kills of a 20-clip batch."""
+    prepare(session)
+    install_checkout(session, "cli,media,testing", editable=True)
+    paths = ("tests/client/test_batch_storms.py", "tests/e2e/test_batches.py")
+    session.run("pytest", *(session.posargs or paths), env={"ANYVIDEO_FAULTS_RUNS": "full"})
 
 
 @nox.session
