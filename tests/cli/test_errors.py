@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import typer
 
-from anyvideo.cli.errors import EXIT_CODES, MEANINGS, ExitCode, exit_code, failed, interrupted
+from anyvideo.cli.errors import EXIT_CODES, MEANINGS, ExitCode, exit_code, failed, interrupted, stopped
 from anyvideo.types import errors
 from anyvideo.types.errors import AnyVideoError, InvalidRequest, MissingExtra
+from anyvideo.types.states import JobStatus
+
+from .test_documents import JOB
 
 
 def all_errors(cls: type[AnyVideoError] = AnyVideoError) -> Iterator[type[AnyVideoError]]:
@@ -95,6 +99,22 @@ def test_an_interrupt_tells_how_to_go_on(as_json: bool, capsys: pytest.CaptureFi
     assert end.exit_code == 130
     assert "anyvideo resume job_1" in shown
     assert "anyvideo cancel job_1" in shown
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "hinted"),
+    [
+        (JobStatus.CANCELED, "is canceled and cost 0.25 USD (computed)", False),
+        (JobStatus.SUCCEEDED, "ended before the cancel: it succeeded and cost 0.25 USD (computed)", True),
+        (JobStatus.FAILED, "ended before the cancel: it failed and cost 0.25 USD (computed)", False),
+        (JobStatus.UNKNOWN, "is unknown, not canceled", True),
+    ],
+)
+def test_a_cancel_tells_what_it_came_to(status: JobStatus, said: str, hinted: bool) -> None:
+    error = stopped(replace(JOB, status=status))
+    assert exit_code(error) == 130
+    assert error.message == f"interrupted; job job_1 {said}"
+    assert (error.hint is not None) == hinted
 
 
 def test_an_interrupt_before_the_job_was_recorded_says_that_nothing_was_bought(

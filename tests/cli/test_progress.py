@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from anyvideo.cli.progress import Watch
+from anyvideo.types.budget import Threshold
 from anyvideo.types.events import Event, EventKind
 from anyvideo.types.job import Failure
 from anyvideo.types.money import Cost, CostBasis
@@ -57,6 +58,14 @@ def test_a_failed_attempt_says_why_and_what_it_cost(capsys: pytest.CaptureFixtur
     cost = Cost(micros=0, basis=CostBasis.REPORTED)
     (line,) = told(capsys, event(EventKind.ATTEMPT_ENDED, state="failed", failure=failure, cost=cost))
     assert line == "acme/fast failed: GenerationFailed: it broke [badly], cost 0.00 USD (reported)"
+
+
+def test_a_budget_that_fills_up_is_told_with_its_share(capsys: pytest.CaptureFixture[str]) -> None:
+    passed = Threshold(
+        scope="user:ann", period="day", percent=80, used_micros=8_050_000, limit_micros=10_000_000
+    )
+    (told_line,) = told(capsys, event(EventKind.BUDGET_THRESHOLD, threshold=passed))
+    assert told_line == "budget: 80 % of 10.00 USD for user:ann (day) is used: 8.05 USD"
 
 
 def test_a_long_line_is_not_broken_so_that_it_can_be_searched(capsys: pytest.CaptureFixture[str]) -> None:

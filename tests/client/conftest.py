@@ -13,6 +13,7 @@ import pytest
 from anyvideo import AsyncClient, Event, Plugins, load_settings
 from anyvideo.testing.clock import VirtualClock
 from anyvideo.testing.simulator import SimulatorServer
+from anyvideo.testing.simulator.clips import ClipFolder
 
 
 @dataclass
@@ -55,8 +56,14 @@ class House:
         return str(sum((Decimal(charge.amount) for charge in self.server.ledger()), Decimal(0)))
 
 
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the vendors' clips are kept from one house to the next."""
+    return tmp_path_factory.mktemp("clips")
+
+
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def house(tmp_path: Path, clips: Path) -> Iterator[House]:
     clock = VirtualClock()
     vendors = []
     for plugin in Plugins.discover().all:
@@ -64,5 +71,6 @@ def house(tmp_path: Path) -> Iterator[House]:
             module, _, factory = plugin.simulator.partition(":")
             vendors.append(getattr(import_module(module), factory)())
     with SimulatorServer(vendors, clock=clock) as server:
+        server.world.clips = ClipFolder(clips)
         server.set_time(60.0)
         yield House(server=server, clock=clock, folder=tmp_path)

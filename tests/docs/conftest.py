@@ -49,7 +49,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def simulators() -> Iterator[SimulatorServer]:
     with SimulatorServer(simulated(Plugins.discover().all)) as server:
-        server.set_time(0.2)
+        server.set_time(0.05)
         yield server
 
 
@@ -64,4 +64,5 @@ def reader(simulators: SimulatorServer, tmp_path: Path, monkeypatch: pytest.Monk
         monkeypatch.setenv(name, value)
     (tmp_path / "anyvideo.toml").write_text("[timeouts]\npoll_max = 0.2\n")
     Image.new("RGB", (1280, 720), "slategrey").save(tmp_path / "lake.png")
+    (tmp_path / "clips.yaml").write_text(blocks("yaml")[0].text)
     return tmp_path

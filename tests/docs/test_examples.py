@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from anyvideo.cli import app
+from anyvideo.testing.simulator import SimulatorServer
 
 SHOWN_ELSEWHERE = frozenset({"demo", "simulate"})
 """Commands that serve or play for long: tests/e2e runs them."""
@@ -72,4 +73,23 @@ def test_the_documents_have_the_documented_keys(reader: Path, bought: Any) -> No
 def test_a_job_document_is_a_clips_document_and_the_documented_keys(bought: Any) -> None:
     job = answer("jobs", "show", bought["job_id"])
     assert job.keys() == bought.keys() | documented("jobs, jobs show, jobs resolve, cancel").keys()
+    same_keys(documented("jobs, jobs show, jobs resolve, cancel")["timeline"], job["timeline"])
     assert answer("jobs") == {"jobs": [job]}
+
+
+def test_the_documents_about_money_have_the_documented_keys(bought: Any) -> None:
+    same_keys(documented("costs"), answer("costs", "--by", documented("costs")["by"]))
+    same_keys(documented("budgets"), answer("budgets", "--budget", "10/day"))
+
+
+def test_what_is_recovered_is_a_job_and_the_documented_keys(
+    reader: Path, simulators: SimulatorServer
+) -> None:
+    simulators.set_time(0.4)
+    asked = ("generate", "a fox", "-m", "luma/ray-flash-2", "--poll-interval", "0.05", "--timeout", "0.1")
+    left = answer(*asked)
+    simulators.set_time(0.05)
+    (recovered,) = answer("recover")["jobs"]
+    job = answer("jobs", "show", left["job_id"])
+    (documented_one,) = documented("recover")["jobs"]
+    assert recovered.keys() == job.keys() | documented_one.keys()

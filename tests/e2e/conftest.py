@@ -40,8 +40,8 @@ def shared_server() -> Iterator[SimulatorServer]:
 
 @pytest.fixture
 def server(shared_server: SimulatorServer) -> Iterator[SimulatorServer]:
-    """Every installed vendor, simulated: jobs take a fifth of a second and nothing goes wrong yet."""
-    shared_server.set_time(0.2)
+    """Every installed vendor, simulated: jobs take a twentieth of a second and nothing goes wrong yet."""
+    shared_server.set_time(0.05)
     shared_server.clear_faults()
     yield shared_server
     shared_server.clear_faults()
@@ -57,6 +57,12 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: SimulatorServe
     for name, value in server.env.items():
         monkeypatch.setenv(name, value)
     return folder
+
+
+@pytest.fixture
+def short_lease(here: Path) -> None:
+    """Settings for tests that leave a job and take it up again in the same process."""
+    (here / "anyvideo.toml").write_text("[recovery]\nlease = 1\n")
 
 
 @pytest.fixture

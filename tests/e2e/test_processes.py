@@ -21,7 +21,7 @@ from anyvideo.testing.simulator import SimulatorServer
 
 ANYVIDEO = (sys.executable, "-m", "anyvideo")
 FOX = "a red fox crosses a frozen lake"
-LUMA = ("-m", "luma/ray-flash-2", "--poll-interval", "0.05")
+LUMA = ("-m", "luma/ray-flash-2", "--resolution", "540p", "--poll-interval", "0.05")
 PATIENCE = 30.0
 
 

@@ -30,12 +30,28 @@ WRONG = {
     "attempt_timeout": ("--attempt-timeout", "-3"),
     "poll_interval": ("--poll-interval", "0"),
 }
+BUYING = {
+    "on_unknown": ("--on-unknown", "guess"),
+    "max_duplicate_cost": ("--on-unknown", "resubmit"),
+    "budget": ("--budget", "ten"),
+    "budget-period": ("--budget", "10/year"),
+    "budget-scope": ("--budget", "10@planet"),
+    "metadata": ("--metadata", "order"),
+    "metadata-twice": ("--metadata", "a=1", "--metadata", "a=2"),
+    "job_id": ("--job-id", "../x"),
+    "idempotency_key": ("--idempotency-key", ""),
+}
 
 
-@pytest.mark.parametrize("command", ["generate", "plan"])
-@pytest.mark.parametrize(("case", "options"), WRONG.items(), ids=WRONG.keys())
+@pytest.mark.parametrize(
+    ("command", "case", "options"),
+    [
+        *(("generate", case, options) for case, options in (WRONG | BUYING).items()),
+        *(("plan", case, options) for case, options in WRONG.items()),
+    ],
+)
 def test_a_wrong_option_is_named_and_nothing_is_sent(
-    server: SimulatorServer, run: Run, here: Path, command: str, case: str, options: tuple[str, str]
+    server: SimulatorServer, run: Run, here: Path, command: str, case: str, options: tuple[str, ...]
 ) -> None:
     before = len(server.world.requests)
     done = run(command, FOX, *options, "--json")
@@ -83,10 +99,8 @@ def test_where_nothing_fits_the_reasons_are_listed(server: SimulatorServer, run:
         assert done.document["error"]["type"] == "NoModelFits"
         assert done.document["candidates"] == []
         assert all(rejection["reason"] for rejection in done.document["rejections"])
-        assert all(
-            rejection["model"] in run(command, FOX, "-m", "svd").err
-            for rejection in done.document["rejections"]
-        )
+        told = run(command, FOX, "-m", "svd").err
+        assert all(rejection["model"] in told for rejection in done.document["rejections"])
     assert len(server.world.requests) == before
 
 

@@ -14,8 +14,8 @@ from anyvideo.testing.simulator import SimulatorServer
 
 Run = Callable[..., Any]
 FOX = "a red fox crosses a frozen lake"
-LUMA = ("-m", "luma/ray-flash-2")
-FAST = ("--poll-interval", "0.05", "--timeout", "20")
+LUMA = ("-m", "luma/ray-flash-2", "--resolution", "540p")
+FAST = ("--poll-interval", "0.02", "--timeout", "20")
 
 
 def test_a_clip_is_saved_with_its_facts_and_its_sheet(server: SimulatorServer, run: Run, here: Path) -> None:
@@ -59,10 +59,11 @@ def test_the_next_model_is_asked_and_every_attempt_is_told(server: SimulatorServ
     assert [line.provider_job_id for line in lines] == [first["provider_job_id"], second["provider_job_id"]]
 
 
+@pytest.mark.usefixtures("short_lease")
 def test_a_job_left_at_the_timeout_is_resumed_and_not_bought_again(server: SimulatorServer, run: Run) -> None:
-    server.set_time(1.5)
+    server.set_time(1.0)
     before = len(server.ledger())
-    left = run("generate", FOX, *LUMA, "--timeout", "0.5", "--poll-interval", "0.05", "--json")
+    left = run("generate", FOX, *LUMA, "--timeout", "0.4", "--poll-interval", "0.05", "--json")
     assert (left.code, left.document["error"]["type"]) == (7, "StillRunning")
     job_id = left.document["job_id"]
     assert f"anyvideo resume {job_id}" in left.document["error"]["hint"]
@@ -75,9 +76,10 @@ def test_a_job_left_at_the_timeout_is_resumed_and_not_bought_again(server: Simul
     assert len(server.ledger()) == before + 1
 
 
+@pytest.mark.usefixtures("short_lease")
 def test_a_canceled_job_stays_canceled(server: SimulatorServer, run: Run) -> None:
     server.set_time(30)
-    left = run("generate", FOX, *LUMA, "--timeout", "0.5", "--poll-interval", "0.05", "--json")
+    left = run("generate", FOX, *LUMA, "--timeout", "0.4", "--poll-interval", "0.05", "--json")
     job_id = left.document["job_id"]
     canceled = run("cancel", job_id, "--json")
     assert (canceled.code, canceled.document["status"]) == (0, "canceled")
@@ -141,10 +143,12 @@ def test_a_decision_must_say_one_thing(server: SimulatorServer, run: Run) -> Non
 def test_models_and_providers_are_listed_in_words_and_as_json(run: Run) -> None:
     specs = run("models", "--json").document
     assert {"luma/ray-flash-2", "replicate/stable-video-diffusion"} <= {spec["id"] for spec in specs}
-    assert all(spec["id"] in run("models").out for spec in specs)
+    listed = run("models").out
+    assert all(spec["id"] in listed for spec in specs)
     providers = run("providers", "--json").document
     assert {info["provider"]: info["ready"] for info in providers}["luma"] is True
-    assert all(info["plugin"] in run("providers").out for info in providers)
+    listed = run("providers").out
+    assert all(info["plugin"] in listed for info in providers)
 
 
 def test_a_model_that_was_found_down_is_remembered_until_it_is_forgotten(
@@ -163,9 +167,9 @@ def test_without_any_key_an_animatic_is_drawn_and_says_that_it_is_one(
 ) -> None:
     for name in server.env:
         monkeypatch.delenv(name)
-    done = run("generate", FOX, "--duration", "1", "--json")
+    done = run("generate", FOX, "--duration", "1", "--resolution", "360p", "--json")
     assert done.code == 0
     assert "animatic" in done.document["label"]
     assert done.document["cost"]["amount"] == "0.00"
-    words = run("generate", FOX, "--duration", "1")
+    words = run("generate", FOX, "--duration", "1", "--resolution", "360p")
     assert "not a model's output" in words.out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -39,6 +40,11 @@ class Site:
     ranges: bool = True
     announce: bool = True
     redirects: int = 0
+    stall_at: int | None = None
+    stalled: threading.Event = field(default_factory=threading.Event)
+    pace: float = 0.0
+    endless: bool = False
+    wrong_range: str | None = None
     seen: list[dict[str, str]] = field(default_factory=list)
 
 
@@ -73,7 +79,8 @@ def _app(server: Server) -> Callable[..., object]:
             if start >= len(site.body):
                 return Response(status_code=416)
             status = 206
-            headers["content-range"] = f"bytes {start}-{len(site.body) - 1}/{len(site.body)}"
+            span = f"bytes {start}-{len(site.body) - 1}/{len(site.body)}"
+            headers["content-range"] = site.wrong_range or span
         if site.announce:
             headers.setdefault("content-length", str(len(site.body) - start))
         return StreamingResponse(_body(site, start), status_code=status, headers=headers)
@@ -84,7 +91,16 @@ def _app(server: Server) -> Callable[..., object]:
 async def _body(site: Site, start: int) -> AsyncIterator[bytes]:
     end = len(site.body) if site.break_after is None else start + site.break_after
     for at in range(start, min(end, len(site.body)), 16_384):
+        if site.stall_at is not None and at + 16_384 > site.stall_at:
+            yield site.body[at : site.stall_at]
+            site.stalled.set()
+            await asyncio.sleep(30)
+            return
         yield site.body[at : min(at + 16_384, end)]
+        if site.pace:
+            await asyncio.sleep(site.pace)
+    while site.endless:
+        yield site.body
 
 
 @pytest.fixture(scope="session")

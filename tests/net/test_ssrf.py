@@ -171,3 +171,49 @@ def test_public_addresses_may_be_connected_to(address: str) -> None:
 @pytest.mark.parametrize("address", ["nonsense", "", "1.2.3", "fe80::1%eth0", "::ffff:10.0.0.1"])
 def test_everything_else_may_not(address: str) -> None:
     assert forbidden_address(address) is not None
+
+
+PROVIDER_SHAPES = [
+    "https://replicate.delivery/xezq/abc123/output.mp4",
+    "https://replicate.delivery/pbxt/XyZ/tmp_a1.mp4",
+    "https://pbxt.replicate.delivery/Ab1/out-0.webm",
+    "https://api.replicate.com/v1/files/abc/download?expiry=1&owner=o&signature=s%3D",
+    "https://dnznrvs05pmza.cloudfront.net/5e0b.mp4?_jwt=eyJhbGciOi.J9.x-y_z",
+    "https://d2jqrm6oza8nb6.cloudfront.net/gen4/a.mp4?Expires=1&Signature=a~b_&Key-Pair-Id=K",
+    "https://storage.cdn-luma.com/dream_machine/4e1d/watermarked_video0.mp4",
+    "https://storage.cdn-luma.com/dream_machine/4e1d/video_0_thumb.jpg",
+    "https://v3.fal.media/files/elephant/abc_output.mp4",
+    "https://fal.media/files/zebra/abc.mp4",
+    "https://storage.googleapis.com/bucket/a%20b.mp4?X-Goog-Algorithm=GOOG4-RSA-SHA256&X-Goog-Signature=ab",
+    "https://generativelanguage.googleapis.com/v1beta/files/abc:download?alt=media",
+    "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/l/x.mp4",
+    "https://videos.openai.com/vg-assets/assets%2Ftask_01%2Fmd.mp4?st=2026-01-01T00%3A00%3A00Z&sig=a%2Bb",
+    "https://api.openai.com/v1/videos/video_123/content",
+    "https://bucket.s3.amazonaws.com/a/b.mp4?X-Amz-Signature=ab",
+    "https://bucket.s3.eu-central-1.amazonaws.com/a.mp4",
+    "https://s3.us-east-1.amazonaws.com/bucket.with.dots/a.mp4",
+    "https://ark-content-generation-cn-beijing.tos-cn-beijing.volces.com/doubao/a.mp4?X-Tos-Expires=86400",
+    "https://v1-kling.klingai.com/kcdn/cdn-kcdn112452/a.mp4",
+    "https://p4-kling.kechuangai.com/bs2/upload/a.mp4",
+    "https://cdn.minimax.io/video/a.mp4?Expires=1",
+    "https://hailuo-video.oss-cn-hangzhou.aliyuncs.com/a.mp4?OSSAccessKeyId=x&Signature=y",
+    "https://dashscope-result-bj.oss-cn-beijing.aliyuncs.com:443/1d/a.mp4",
+    "https://media.pixverse.ai/pixverse%2Fmp4%2Fmedia%2Fweb%2Fori%2Fa.mp4",
+    "https://abcdefgh.supabase.co/storage/v1/object/sign/clips/a.mp4?token=eyJ",
+    "https://account.blob.core.windows.net/container/a.mp4?sv=2024-11-04&sig=a%3D",
+    "https://pub-0123456789abcdef.r2.dev/clips/a.mp4",
+    "https://account.r2.cloudflarestorage.com/bucket/a.mp4?X-Amz-Expires=3600",
+    "https://huggingface.co/datasets/o/n/resolve/main/a.mp4?download=true",
+    "https://cdn-lfs-us-1.hf.co/repos/aa/bb/cc?response-content-disposition=inline%3B+filename*%3DUTF-8",
+    "https://res.cloudinary.com/demo/video/upload/v1/a.mp4",
+]
+
+
+@pytest.mark.parametrize("url", PROVIDER_SHAPES)
+def test_shapes_of_real_result_addresses_are_let_through(url: str) -> None:
+    guard_url(url)
+
+
+def test_there_are_as_many_forms_as_promised() -> None:
+    assert len(set(REFUSED)) >= 60
+    assert len(set(PROVIDER_SHAPES)) >= 30

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from anyvideo.cli import (
+    batch,
     cassette,
     costs,
     demo,
@@ -101,6 +102,7 @@ def main(
 
 app.command("generate")(generate.generate)
 app.command("plan")(plan.plan)
+app.command("batch")(batch.batch)
 app.add_typer(models.models_app, name="models")
 app.command("providers")(models.providers)
 app.add_typer(jobs.jobs_app, name="jobs")

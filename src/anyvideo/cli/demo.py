@@ -37,7 +37,7 @@ FAULTS: Final = {"svd": "model_down", "cogvideox": "failed"}
 STORE: Final = "demo.db"
 """Made afresh each time: its jobs lie with simulators that are gone."""
 
-SECONDS: Final = 3.0
+SECONDS: Final = 1.5
 """How long a simulated job takes."""
 
 

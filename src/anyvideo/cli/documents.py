@@ -13,7 +13,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from anyvideo.cli.timeline import Step, steps
 from anyvideo.types.errors import AnyVideoError, NoModelFits
+from anyvideo.types.money import dollars
 
 if TYPE_CHECKING:
     from anyvideo.catalog.spec import ModelSpec
@@ -76,6 +78,16 @@ def job_document(job: Job) -> Document:
         "error": failure_document(job.failure),
         "held": amount(dollars(sum(one.hold_micros for one in job.attempts if one.cost is None))),
         "timeline": [step_document(step) for step in steps(job)],
+    }
+
+
+def step_document(step: Step) -> Document:
+    """One write of an attempt; `attempt` counts from 1."""
+    return {
+        "at": moment(step.at),
+        "attempt": step.attempt.number,
+        "write": step.write,
+        "what": step.words,
     }
 
 

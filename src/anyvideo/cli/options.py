@@ -12,6 +12,7 @@ import typer
 
 from anyvideo.types.budget import Budget, Period
 from anyvideo.types.errors import InvalidRequest
+from anyvideo.types.states import JobStatus
 
 
 class OnUnknown(StrEnum):
@@ -104,7 +105,7 @@ Output = Annotated[
 Store = Annotated[str | None, typer.Option(metavar="FILE", help="The job store; memory: keeps nothing.")]
 Profile = Annotated[str | None, typer.Option(metavar="NAME", help="The profile of anyvideo.toml to use.")]
 State = Annotated[
-    str | None,
+    JobStatus | None,
     typer.Option(
         "--state",
         "--status",

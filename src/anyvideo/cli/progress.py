@@ -134,7 +134,8 @@ def describe(event: Event) -> Text | None:
 
 def _used_up(threshold: Threshold) -> str:
     used, limit = dollars(threshold.used_micros), dollars(threshold.limit_micros)
-    return f"budget: {threshold.percent} % of {limit} USD for {threshold.scope} ({threshold.period}) is used: {used} USD"
+    whose = f"{threshold.scope} ({threshold.period})"
+    return f"budget: {threshold.percent} % of {limit} USD for {whose} is used: {used} USD"
 
 
 def _ended(event: Event) -> Text:

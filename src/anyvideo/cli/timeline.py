@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from anyvideo.cli.documents import Document, amount, moment
-
 if TYPE_CHECKING:
     from anyvideo.types.job import Attempt, Job
 
@@ -42,8 +40,8 @@ class Step:
         """What happened, with the money that it moved."""
         attempt, what = self.attempt, WORDS.get(self.write, self.write)
         if self.write == "W1":
-            held = amount(attempt.quote.ceiling)
-            return f"{what}, no price known" if held is None else f"{what}, {held} USD set aside"
+            held = attempt.quote.ceiling
+            return f"{what}, no price known" if held is None else f"{what}, {held:f} USD set aside"
         if self.write == "W3" and attempt.ref is not None:
             return f"{what} as {attempt.ref.job_id}"
         if not self.last:
@@ -59,13 +57,3 @@ def steps(job: Job) -> Iterator[Step]:
         for write in attempt.writes:
             last = write is attempt.writes[-1]
             yield Step(at=write.at, attempt=attempt, write=write.name, last=last)
-
-
-def step_document(step: Step) -> Document:
-    """One line of a timeline; `attempt` counts from 1."""
-    return {
-        "at": moment(step.at),
-        "attempt": step.attempt.number,
-        "write": step.write,
-        "what": step.words,
-    }

@@ -6,6 +6,7 @@ import asyncio
 import math
 import tempfile
 import threading
+import uuid
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -43,9 +44,14 @@ class Clip:
 
 
 class ClipFolder:
-    """A folder of encoded clips, made with the first; `file` encodes off the event loop, one at a time."""
+    """Encoded clips; `file` encodes off the event loop, one at a time.
 
-    def __init__(self) -> None:
+    They lie in a folder of their own that goes with them, or in `shared`, which is kept: servers that are
+    given the same one encode each clip once.
+    """
+
+    def __init__(self, shared: Path | None = None) -> None:
+        self._shared = shared
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._closed = threading.Event()
         self._encoding: dict[Clip, asyncio.Task[Path]] = {}
@@ -62,10 +68,13 @@ class ClipFolder:
         path = self._path() / f"{clip.width}x{clip.height}-{clip.frames}-{clip.fps}.mp4"
         self._turn = self._turn or asyncio.Semaphore(1)
         async with self._turn:
-            await asyncio.to_thread(encode, path, clip, self._closed)
+            if not path.exists():
+                await asyncio.to_thread(encode, path, clip, self._closed)
         return path
 
     def _path(self) -> Path:
+        if self._shared is not None:
+            return self._shared
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(
                 prefix="anyvideo-simulator-", ignore_cleanup_errors=True
@@ -73,7 +82,7 @@ class ClipFolder:
         return Path(self._folder.name)
 
     def close(self) -> None:
-        """Give up encoding and remove the folder."""
+        """Give up encoding and remove the folder, unless it is shared."""
         self._closed.set()
         if self._folder is not None:
             self._folder.cleanup()
@@ -83,12 +92,22 @@ def encode(path: Path, clip: Clip, closed: threading.Event) -> None:
     """Write an H.264 yuv420p MP4, index in front: a slope of grey and a bright band that crosses it.
 
     The planes are painted as they are encoded, in a third of the time that `anyvideo.media` takes for
-    RGB pictures: tests wait for this. Ends early once `closed` is set.
+    RGB pictures: tests wait for this. Ends early, without a file, once `closed` is set.
     """
-    import av
-
     if closed.is_set():
         return
+    part = path.with_name(f"{uuid.uuid4().hex}.part.mp4")
+    try:
+        if _written(part, clip, closed):
+            part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _written(path: Path, clip: Clip, closed: threading.Event) -> bool:
+    """Whether it was written to its end."""
+    import av
+
     with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
         stream = container.add_stream("libx264", rate=Fraction(clip.fps))
         stream.width, stream.height, stream.pix_fmt = clip.width, clip.height, "yuv420p"
@@ -96,12 +115,13 @@ def encode(path: Path, clip: Clip, closed: threading.Event) -> None:
         stream.gop_size = clip.fps * 2
         for number in range(clip.frames):
             if closed.is_set():
-                return
+                return False
             frame = av.VideoFrame(clip.width, clip.height, "yuv420p")
             _paint(frame, number / clip.frames)
             frame.pts = number
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+    return True
 
 
 def _paint(frame: object, share: float) -> None:

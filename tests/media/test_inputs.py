@@ -1,0 +1,101 @@
+"""Pictures from everything that a caller may have."""
+
+from __future__ import annotations
+
+import base64
+import io
+import tempfile
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from PIL import Image as Picture
+
+from anyvideo.media import encode_mp4, probe
+from anyvideo.media.inputs import load_image
+from anyvideo.types.errors import InvalidRequest
+from anyvideo.types.money import Cost, CostBasis
+from anyvideo.types.video import Video
+
+
+def png(color: str = "navy") -> bytes:
+    content = io.BytesIO()
+    Picture.new("RGB", (64, 36), color).save(content, "PNG")
+    return content.getvalue()
+
+
+def video(path: Path) -> Video:
+    return Video(
+        job_id="job_1",
+        path=path,
+        info=probe(path),
+        model="fake/video",
+        cost=Cost(micros=1, basis=CostBasis.REPORTED),
+        attempts=(),
+        adjustments=(),
+    )
+
+
+def test_bytes_paths_files_and_data_uris_are_the_same_picture(tmp_path: Path) -> None:
+    path = tmp_path / "scene.png"
+    path.write_bytes(png())
+    uri = f"data:image/png;base64,{base64.b64encode(png()).decode()}"
+    percent = f"data:image/png,{quote(png())}"
+    with path.open("rb") as file:
+        found = [load_image(one) for one in (png(), path, str(path), file, io.BytesIO(png()), uri, percent)]
+    assert {image.sha256 for image in found} == {found[0].sha256}
+    assert {(image.content_type, image.size) for image in found} == {("image/png", len(png()))}
+
+
+def test_what_a_data_uri_says_of_itself_is_not_believed() -> None:
+    uri = f"DATA:image/webp;base64,{base64.b64encode(png()).decode()}"
+    assert load_image(uri).content_type == "image/png"
+    with pytest.raises(InvalidRequest, match="no JPEG, PNG or WebP") as caught:
+        load_image(f"data:image/png;base64,{base64.b64encode(b'<html>').decode()}")
+    assert caught.value.field == "image"
+
+
+@pytest.mark.parametrize("uri", ["data:image/png;base64", "data:image/png;base64,not base64!", "data:,"])
+def test_a_broken_data_uri_is_refused(uri: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        load_image(uri)
+    assert caught.value.field == "image"
+
+
+def test_a_file_that_gives_text_is_refused() -> None:
+    with tempfile.TemporaryFile("w+") as file, pytest.raises(InvalidRequest, match="cannot be made"):
+        load_image(file)  # type: ignore[arg-type]
+
+
+def test_an_earlier_clip_stands_for_its_last_frame(tmp_path: Path) -> None:
+    """The clip goes from black to red; its last frame is the reddest."""
+    path = tmp_path / "clip.mp4"
+    frames = [bytes([round(255 * at / 47), 0, 0]) * (160 * 90) for at in range(48)]
+    encode_mp4(path, frames, width=160, height=90, fps=12)
+    image = load_image(video(path))
+    assert image.data is not None
+    shown = Picture.open(io.BytesIO(image.data))
+    assert shown.size == (160, 90)
+    red, green, blue = shown.convert("RGB").getpixel((80, 45))  # type: ignore[misc]
+    assert red > 245
+    assert max(green, blue) < 10
+
+
+def test_an_earlier_clip_that_cannot_be_read_is_a_wrong_image(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    encode_mp4(path, [bytes(64 * 36 * 3)] * 4, width=64, height=36, fps=4)
+    clip = video(path)
+    path.write_bytes(path.read_bytes()[:40] + bytes(100))
+    with pytest.raises(InvalidRequest, match="last frame of job job_1") as caught:
+        load_image(clip)
+    assert caught.value.field == "image"
+    path.unlink()
+    with pytest.raises(InvalidRequest, match="last frame"):
+        load_image(clip)
+
+
+def test_addresses_are_only_looked_at() -> None:
+    for address in ("https://host.example/a.png", "s3://bucket/a.png", "supabase://bucket/a.png"):
+        assert load_image(address).url == address
+    with pytest.raises(InvalidRequest, match="no credentials"):
+        load_image("https://user:secret@host.example/a.png")
