@@ -1,10 +1,10 @@
 """One client, one video, from whichever provider works today.
 
-    from anyvideo import Client
+from anyvideo import Client
 
-    with Client() as client:
-        video = client.generate("a red fox crosses a frozen lake at dawn")
-        video.save("fox.mp4")
+with Client() as client:
+    video = client.generate("a red fox crosses a frozen lake at dawn")
+    video.save("fox.mp4")
 """
 
 from __future__ import annotations

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from .workers import Workers
 
+ROOT = Path(__file__).parents[2]
 FULL = os.environ.get("ANYVIDEO_FAULTS_RUNS") == "full"
 
 
@@ -39,3 +42,14 @@ def extent() -> Extent:
 def workers() -> Iterator[Workers]:
     with Workers() as running:
         yield running
+
+
+@pytest.fixture
+def fast_folder(tmp_path: Path) -> Iterator[Path]:
+    """In memory where the system has such a place: what is killed there survives no power cut, and need not."""
+    memory = Path("/dev/shm")
+    if not memory.is_dir():
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=memory) as name:
+        yield Path(name)

@@ -227,7 +227,13 @@ class Yard:
         return result
 
     def environ(
-        self, folder: Path, arguments: dict[str, str], *, point: str | None, passes: int = 1, how: str = "KILL"
+        self,
+        folder: Path,
+        arguments: dict[str, str],
+        *,
+        point: str | None,
+        passes: int = 1,
+        how: str = "KILL",
     ) -> dict[str, str]:
         """The whole environment of a process."""
         own = {"POINT": point or "", "PASS": str(passes), "SIGNAL": how, "LAG": str(LIST_LAG), **arguments}

@@ -23,6 +23,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import anyio
@@ -96,7 +97,11 @@ async def recover() -> dict[str, Any]:
     async with AsyncClient(**client_options()) as client:
         found = await client.recover(timeout=20)
     outcomes = [one.outcome for one in found]
-    return {"outcomes": outcomes, "rest": REST.issuperset(outcomes), "problems": [one.problem for one in found]}
+    return {
+        "outcomes": outcomes,
+        "rest": REST.issuperset(outcomes),
+        "problems": [one.problem for one in found],
+    }
 
 
 async def resolve() -> dict[str, Any]:
@@ -111,15 +116,70 @@ async def resolve() -> dict[str, Any]:
     return {"left": handles}
 
 
-TASKS = {"buy": buy, "recover": recover, "resolve": resolve}
+def rush() -> dict[str, Any]:
+    """Many threads that buy from one client as fast as they can, until each has asked for its share."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from anyvideo import BudgetExceeded, Client, Plugins
+
+    sys.path.insert(0, told("ROOT"))
+    from tests.faults.till import plugin
+
+    with Client(plugins=Plugins.of(plugin())) as client:
+
+        def ask(number: int) -> bool:
+            try:
+                job = client.submit(f"fox {os.getpid()} {number}", models="till/clip")
+            except BudgetExceeded:
+                return False
+            client.wait(job)
+            return True
+
+        with ThreadPoolExecutor(int(told("THREADS"))) as pool:
+            bought = list(pool.map(ask, range(int(told("SUBMITS")))))
+    return {"bought": sum(bought), "refused": len(bought) - sum(bought)}
+
+
+async def clear() -> dict[str, Any]:
+    """Recover what the killed ones of a rush left."""
+    sys.path.insert(0, told("ROOT"))
+    from tests.faults.till import plugin
+
+    from anyvideo import AsyncClient, Plugins
+
+    async with AsyncClient(plugins=Plugins.of(plugin())) as client:
+        outcomes = [one.outcome for one in await client.recover(timeout=60)]
+    return {"rest": REST.issuperset(outcomes)}
+
+
+def schedules() -> dict[str, Any]:
+    """Run the schedules of a range of seeds: the hash of each trace, and what failed."""
+    sys.path.insert(0, told("ROOT"))
+    from tests.faults.schedules import run_schedule
+
+    hashes, failed = {}, []
+    for seed in range(int(told("FIRST")), int(told("LAST"))):
+        try:
+            hashes[seed] = run_schedule(seed, Path.cwd())
+        except AssertionError as error:
+            failed.append(str(error))
+    return {"hashes": hashes, "failed": failed}
+
+
+TASKS = {"buy": buy, "recover": recover, "resolve": resolve, "clear": clear}
+BLOCKING = {"rush": rush, "schedules": schedules}
 
 
 def main() -> int:
     """Run the task of this environment."""
-    from anyvideo.jobs.points import watcher
+    from anyvideo.jobs import points
 
-    watcher.set(armed())
-    result = anyio.run(TASKS[told("TASK")])
+    watch, task = armed(), told("TASK")
+    if task == "rush":
+        points.watcher = SimpleNamespace(get=lambda: watch)  # type: ignore[assignment]  # in every thread
+    else:
+        points.watcher.set(watch)
+    result = BLOCKING[task]() if task in BLOCKING else anyio.run(TASKS[task])
     Path(told("RESULT")).write_text(json.dumps(result))
     return 0
 
@@ -154,8 +214,8 @@ def warm() -> None:
     import replicate
     import runwayml
 
-    import anyvideo.jobs.store.codec as codec
     from anyvideo import AsyncClient, Client, Plugins
+    from anyvideo.jobs.store import codec
     from anyvideo.types.job import Job
 
     Plugins.discover()

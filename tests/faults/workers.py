@@ -53,7 +53,10 @@ class Workers:
         # Coverage would follow the forks and slow them down; what they run is covered by tests in process.
         environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
         self._program = subprocess.Popen(
-            [sys.executable, str(PROGRAM), "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ
+            [sys.executable, str(PROGRAM), "--serve"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environ,
         )
         self._lock = threading.Lock()
         self._workers: dict[int, Worker] = {}

@@ -1,4 +1,4 @@
-"""The attempt's machine: any updates in any order, doubled and late, lead to one end and never away from it."""
+"""The attempt's machine: any updates in any order, doubled and late, lead to one end and never off it."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ class ModelSpec:
     """One model as its provider declares it. `id` is `provider/name`.
 
     `inputs` maps our words (prompt, negative_prompt, image, seed, audio, steps, motion) to the model's: a
-    word that is missing is one that the model does not take; `required` lists those that it cannot do without.
+    word that is missing is one that the model does not take; `required` lists those that it cannot miss.
     `constants` are sent always. `prompt_limit` counts UTF-16 code units, the strictest reading of
     "characters". `audio`: it can make sound; without an input for it, it always does.
     `median_seconds` and `p99_seconds` are wall time, declared until something better is learned.
