@@ -88,6 +88,15 @@ def mutations(session: nox.Session) -> None:
 
 
 @nox.session
+def faults(session: nox.Session) -> None:
+    """Kill, stop and starve real processes: 1,200 kills, 20,000 schedules, 100 rushes on a budget."""
+    prepare(session)
+    install_checkout(session, "cli,media,testing", *TEST_TOOLS, editable=True)
+    paths = session.posargs or ("tests/faults", "tests/jobs")
+    session.run("pytest", "-n", "2", *paths, env={"ANYVIDEO_FAULTS_RUNS": "full"})
+
+
+@nox.session
 def batches(session: nox.Session) -> None:
     """Run batches through storms of faults and kills: 2,000 and 600 clips, 25 kills of a 20-clip batch."""
     prepare(session)

@@ -198,7 +198,7 @@ def child(order: dict[str, Any]) -> NoReturn:
         os.dup2(out, 1)
         os.dup2(out, 2)
         code = main()
-    except BaseException:  # noqa: BLE001 - the parent's stack must not be unwound here
+    except BaseException:
         traceback.print_exc()
     finally:
         sys.stdout.flush()
