@@ -52,7 +52,7 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the whole suite, offline; arguments after -- go to pytest instead."""
     prepare(session)
-    install_checkout(session, "cli,media,testing", *TEST_TOOLS, editable=True)
+    install_checkout(session, "cli,media,s3,testing", *TEST_TOOLS, editable=True)
     session.run("pytest", *(session.posargs or ("-n", "2")))
 
 
@@ -60,7 +60,7 @@ def tests(session: nox.Session) -> None:
 def coverage(session: nox.Session) -> None:
     """Run the whole suite with branch coverage of the core and the plugins; slower than tests."""
     prepare(session)
-    install_checkout(session, "cli,media,testing", *TEST_TOOLS, "pytest-cov", editable=True)
+    install_checkout(session, "cli,media,s3,testing", *TEST_TOOLS, "pytest-cov", editable=True)
     floor = f"--cov-fail-under={COVERAGE_FLOOR}"
     session.run("pytest", "-n", "2", "--cov", "--cov-report=term:skip-covered", floor)
 
@@ -91,7 +91,7 @@ def mutations(session: nox.Session) -> None:
 def faults(session: nox.Session) -> None:
     """Kill, stop and starve real processes: 1,200 kills, 20,000 schedules, 100 rushes on a budget."""
     prepare(session)
-    install_checkout(session, "cli,media,testing", *TEST_TOOLS, editable=True)
+    install_checkout(session, "cli,media,s3,testing", *TEST_TOOLS, editable=True)
     paths = session.posargs or ("tests/faults", "tests/jobs")
     session.run("pytest", "-n", "2", *paths, env={"ANYVIDEO_FAULTS_RUNS": "full"})
 
@@ -122,7 +122,7 @@ def lint(session: nox.Session) -> None:
 def typing(session: nox.Session) -> None:
     """Check types: mypy strictly on everything shipped, pyright on the core and on how users call it."""
     prepare(session)
-    install_checkout(session, "cli,media,testing", "mypy", "pyright[nodejs]", editable=True)
+    install_checkout(session, "cli,media,s3,testing", "mypy", "pyright[nodejs]", editable=True)
     session.run("mypy")
     session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
 
