@@ -46,7 +46,7 @@ class Pictures:
         """The wish to plan with: content at hand is read, nothing is fetched. Raises InvalidRequest."""
         loaded = dict(options)
         if options.get("image") is not None:
-            loaded["image"] = await self._loaded(options["image"])
+            loaded["image"] = await self._loaded(options.get("image"))
         return Wish.of(prompt, **cast("BuyOptions", loaded))
 
     async def bought(self, prompt: str | None, options: BuyOptions) -> Wish:
@@ -61,7 +61,7 @@ class Pictures:
         dropped: str | None = None
         try:
             if options.get("image") is not None:
-                loaded["image"] = await self._ready(options["image"], transfer)
+                loaded["image"] = await self._ready(options.get("image"), transfer)
             references = options.get("reference_images") or {}
             loaded["reference_images"] = {
                 name: await self._ready(source, "auto") for name, source in references.items()

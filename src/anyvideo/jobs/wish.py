@@ -155,7 +155,7 @@ def _driving(models: tuple[str, ...], options: BuyOptions) -> JobOptions:
         budgets=_budgets(options.get("budgets", ())),
         models=models,
         image_transfer=_choice("image_transfer", options.get("image_transfer"), get_args(ImageTransfer)),
-        output=None if options.get("output") is None else check_template(str(options["output"])),
+        output=None if (output := options.get("output")) is None else check_template(output),
         image_fallback=_choice("image_fallback", options.get("image_fallback"), get_args(ImageFallback)),
     )
 

@@ -24,7 +24,8 @@ def clip_wall(
     Raises `MediaError` when a clip cannot be decoded, `MissingExtra` without PyAV or Pillow.
     """
     try:
-        import av
+        import av  # noqa: F401 - asked for by its own name
+        from av.error import FFmpegError
         from PIL import Image
     except ImportError as error:
         raise MissingExtra("media", "drawing a contact sheet") from error
@@ -41,7 +42,7 @@ def clip_wall(
                 picture.thumbnail((tile, high), Image.Resampling.LANCZOS)
                 left = _GAP + column * (tile + _GAP) + (tile - picture.width) // 2
                 wall.paste(picture, (left, _GAP + row * (high + _GAP) + (high - picture.height) // 2))
-        except av.FFmpegError as error:
+        except FFmpegError as error:
             raise MediaError(f"could not decode {path.name}: {error}") from error
     part = Path(png_path).with_name(Path(png_path).name + ".part")
     try:

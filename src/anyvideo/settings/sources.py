@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from anyvideo.types.errors import ConfigurationError
 
@@ -34,6 +34,9 @@ class Lookup:
         """The value of the first of the names that is set."""
         found = self.find(*names)
         return None if found is None else found[1]
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("settings hold keys, so they are not pickled: load them where they are needed")
 
     def words(self, name: str) -> tuple[str, ...]:
         """A list with commas; empty when not set."""
