@@ -61,14 +61,24 @@ async def deliver(turn: Turn, backend: Backend, spec: ModelSpec, plugins: Plugin
 
 
 async def _fetched(output: Output, target: Path, backend: Backend, fit: Fit) -> Artifact:
+    """The clip on disk. What has its name is whole already: the process that fetched it died afterwards."""
+    if not await anyio.Path(target).exists():
+        await _brought_home(output, target, backend)
+    try:
+        info = await anyio.to_thread.run_sync(probe, target)
+    except MediaError:
+        await anyio.Path(target).unlink()
+        raise
+    return Artifact(path=target, info=info, label=backend.plugin.label, mismatches=mismatches(fit, info))
+
+
+async def _brought_home(output: Output, target: Path, backend: Backend) -> None:
     await anyio.Path(target.parent).mkdir(parents=True, exist_ok=True, mode=0o700)
     if output.path is not None:
         await anyio.to_thread.run_sync(_copy, output.path, target)
     else:
         assert output.url is not None, "an output is an address or a file"
         await download(output.url, target, client=backend.context.outputs)
-    info = await anyio.to_thread.run_sync(probe, target)
-    return Artifact(path=target, info=info, label=backend.plugin.label, mismatches=mismatches(fit, info))
 
 
 def _settled(turn: Turn, spec: ModelSpec, artifact: Artifact) -> Attempt:

@@ -224,13 +224,14 @@ class Engine:
         return None
 
     async def _next(self, turn: Turn) -> None:
-        """Start the next attempt, or end the job."""
+        """Start the next attempt, or end the job; an unknown outcome stays so until somebody knows."""
         await self._remember(turn)
         skipped: set[str] = set()
         while True:
             choice = choose(turn.job, self._backends, self._clock.now(), skipped=skipped)
             if choice.attempt is None:
-                await turn.end(choice.status, failure=choice.failure)
+                if turn.job.status is not JobStatus.UNKNOWN:
+                    await turn.end(choice.status, failure=choice.failure)
                 return
             try:
                 await turn.save(choice.attempt)
