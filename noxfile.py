@@ -89,11 +89,15 @@ def mutations(session: nox.Session) -> None:
 
 @nox.session
 def faults(session: nox.Session) -> None:
-    """Kill, stop and starve real processes: 1,200 kills, 20,000 schedules, 100 rushes on a budget."""
+    """Kill, stop and starve real processes: 1,200 kills, 96 stops, 20,000 schedules, 100 rushes on a budget.
+
+    ANYVIDEO_FAULTS_SEED=… repeats a run; arguments after -- go to pytest.
+    """
     prepare(session)
     install_checkout(session, "cli,media,s3,testing", *TEST_TOOLS, editable=True)
     paths = session.posargs or ("tests/faults", "tests/jobs")
-    session.run("pytest", "-n", "2", *paths, env={"ANYVIDEO_FAULTS_RUNS": "full"})
+    told = {name: value for name, value in os.environ.items() if name.startswith("ANYVIDEO_FAULTS_")}
+    session.run("pytest", "-n", "2", "-rP", *paths, env={"ANYVIDEO_FAULTS_RUNS": "full", **told})
 
 
 @nox.session

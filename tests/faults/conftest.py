@@ -32,7 +32,6 @@ class Extent:
 def extent() -> Extent:
     """Set by ANYVIDEO_FAULTS_RUNS=full and ANYVIDEO_FAULTS_SEED; a sample has a new seed every day."""
     seed = int(os.environ.get("ANYVIDEO_FAULTS_SEED", time.strftime("%Y%m%d")))
-    print(f"ANYVIDEO_FAULTS_SEED={seed}")
     if FULL:
         return Extent(seed=seed, kills=1200, stops=96, schedules=20_000, rushes=100)
     return Extent(seed=seed, kills=24, stops=4, schedules=300, rushes=1)

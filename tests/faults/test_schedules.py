@@ -37,7 +37,7 @@ def test_no_schedule_pays_twice_or_loses_a_clip(extent: Extent, workers: Workers
         results = list(pool.map(lambda first: run_chunk(workers, fast_folder, first, first + CHUNK), firsts))
     failed = [text for result in results for text in result["failed"]]
     trace = hashlib.sha256(json.dumps([result["hashes"] for result in results]).encode()).hexdigest()
-    print(f"{extent.schedules} schedules from seed {start}: trace {trace}")
+    print(f"seed {extent.seed}: {extent.schedules} schedules from {start} on, trace {trace}")
     assert not failed, f"{len(failed)} of {extent.schedules} schedules failed\n\n" + "\n\n".join(failed[:3])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -23,6 +24,7 @@ from anyvideo.types.states import TERMINAL, TRANSITIONS, allowed
 S = AttemptState
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HOLD = 90_000
+MORE = 20 if os.environ.get("ANYVIDEO_FAULTS_RUNS") == "full" else 1
 [SPEC] = parse_catalog(
     """
     [[model]]
@@ -109,7 +111,7 @@ updates = st.builds(
 
 
 @given(st.sampled_from(list(AttemptState)), updates)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300 * MORE, deadline=None)
 def test_every_state_knows_what_to_do_with_every_update(state: AttemptState, update: Update) -> None:
     before = attempt(state)
     after = observe(before, update, SPEC, NOW)
@@ -168,7 +170,7 @@ def settled(seen: Attempt) -> Attempt:
 
 
 @given(stories(), st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300 * MORE, deadline=None)
 def test_the_order_in_which_updates_arrive_makes_no_difference(
     story: list[Update], data: st.DataObject
 ) -> None:
@@ -260,5 +262,5 @@ class Machine(RuleBasedStateMachine):
             assert self.attempt.outputs
 
 
-Machine.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+Machine.TestCase.settings = settings(max_examples=60 * MORE, stateful_step_count=25, deadline=None)
 TestMachine = Machine.TestCase

@@ -159,7 +159,10 @@ def _expected(version: int) -> set[tuple[str, str]]:
 
 
 def file_system(folder: Path, mounts: Path = Path("/proc/mounts")) -> str | None:
-    """The kind of file system that a folder lies on, as Linux names it; None elsewhere."""
+    """The kind of file system that a folder lies on, as Linux names it; None elsewhere.
+
+    Of several mounts at one place the latest counts: an automounter leaves its own below the real one.
+    """
     if not sys.platform.startswith("linux") or not mounts.exists():
         return None
     real = folder.resolve()
@@ -167,6 +170,6 @@ def file_system(folder: Path, mounts: Path = Path("/proc/mounts")) -> str | None
     for line in mounts.read_text(errors="replace").splitlines():
         _, point, found, *_ = line.split()
         place = Path(point.replace("\\040", " "))
-        if (real == place or place in real.parents) and len(place.parts) > best:
+        if (real == place or place in real.parents) and len(place.parts) >= best:
             best, kind = len(place.parts), found
     return kind
