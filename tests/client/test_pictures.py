@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Literal
 
 import anyio
 import pytest
@@ -229,18 +230,47 @@ async def test_without_a_prompt_there_is_nothing_to_fall_back_to(desk: Desk) -> 
     assert desk.fake.orders == []
 
 
-async def test_an_address_that_is_to_be_uploaded_is_fetched_under_the_guard(desk: Desk) -> None:
-    """The address leads to this machine: it is refused, and the listener sees nobody."""
-    address = f"http://127.0.0.1:{desk.storage.port}/lake.png"
+@pytest.mark.parametrize("transfer", ["auto", "url", "upload"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://127.0.0.1:{port}/lake.png",
+        "https://localhost:{port}/lake.png",
+        "https://169.254.169.254/a.png",
+        "https://[::1]/a.png",
+        "https://10.0.0.7/a.png",
+        "http://pictures.example/a.png",
+        "https://2130706433/a.png",
+    ],
+)
+async def test_an_address_that_nobody_else_can_fetch_is_refused_before_it_costs(
+    desk: Desk, transfer: Literal["auto", "url", "upload"], address: str
+) -> None:
+    address = address.format(port=desk.storage.port)
     async with desk.client() as client:
-        with pytest.raises(InvalidRequest, match="not fetched"):
-            await client.submit("a lake", image=address, image_transfer="upload")
-        with pytest.raises(InvalidRequest, match="not fetched"):
-            await client.submit("a lake", image="https://169.254.169.254/a.png", image_transfer="upload")
+        with pytest.raises(InvalidRequest, match="cannot be fetched from outside") as planned:
+            await client.plan("a lake", image=address)
+        with pytest.raises(InvalidRequest, match="cannot be fetched from outside") as bought:
+            await client.submit("a lake", image=address, image_transfer=transfer)
+        with pytest.raises(InvalidRequest, match="cannot be fetched from outside"):
+            await client.submit("a lake", reference_images={"Ann": address})
+    assert planned.value.field == bought.value.field == "image"
     assert desk.storage.seen == []
+    assert desk.fake.orders == []
+
+
+@pytest.mark.parametrize("address", ["https://pictures.example:9443/a.png", "HTTPS://Pictures.Example/a.png"])
+async def test_public_addresses_go_to_the_vendor_as_they_are(desk: Desk, address: str) -> None:
+    async with desk.client() as client:
+        await client.generate("a lake", image=address)
+    assert desk.sent() == address
+
+
+async def test_an_address_that_is_to_be_uploaded_is_fetched_under_the_guard(desk: Desk) -> None:
+    """Its port is no web server's: the vendor may try it, this machine does not."""
     async with desk.client('image_transfer = "upload"') as client:
         with pytest.raises(InvalidRequest, match="not fetched"):
-            await client.submit("a lake", image=address)
+            await client.submit("a lake", image="https://pictures.example:22/a.png")
 
 
 async def test_content_is_no_address(desk: Desk) -> None:

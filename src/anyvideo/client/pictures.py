@@ -14,6 +14,7 @@ import anyio.to_thread
 from anyvideo.jobs.wish import BuyOptions, PlanOptions, Wish
 from anyvideo.media.download import download
 from anyvideo.media.inputs import MAX_BYTES, ImageSource, load_image, picture_of
+from anyvideo.net.ssrf import unreachable
 from anyvideo.net.storage import (
     S3,
     StorageTrouble,
@@ -90,7 +91,12 @@ class Pictures:
         return image
 
     async def _loaded(self, source: ImageSource | None) -> Image | None:
-        return None if source is None else await anyio.to_thread.run_sync(load_image, source)
+        if source is None:
+            return None
+        image = await anyio.to_thread.run_sync(load_image, source)
+        if image.url is not None and not is_private(image.url, self._settings.storage):
+            _check_reachable(image.url)
+        return image
 
     async def _fetched(self, address: str, *, private: bool) -> bytes:
         """The content behind an address. Raises InvalidRequest, DownloadFailed and StorageTrouble."""
@@ -120,6 +126,17 @@ class Pictures:
                     ) from error
             await self._clock.sleep(2.0 ** (number - 1))
         raise AssertionError("the last try returns or raises")
+
+
+def _check_reachable(address: str) -> None:
+    """Raises InvalidRequest for an address that no vendor could fetch: a paid job would fail over it."""
+    reason = unreachable(address)
+    if reason is not None:
+        raise InvalidRequest(
+            f"the image address cannot be fetched from outside: {reason}",
+            field="image",
+            hint="give a public https address, or pass the file itself",
+        )
 
 
 async def _body(address: str, client: httpx.AsyncClient) -> bytes:

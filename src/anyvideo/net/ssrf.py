@@ -92,9 +92,14 @@ def guard_url(url: str, *, own_origin: str | None = None) -> None:
     `own_origin` (scheme://host:port) is that of the provider's base URL: where it is on loopback, exactly
     that origin is allowed besides, also by plain http.
     """
-    reason = _forbidden_url(url, own_origin)
+    reason = _forbidden_url(url, own_origin) or _forbidden_port(url, own_origin)
     if reason is not None:
         raise refused(reason)
+
+
+def unreachable(url: str) -> str | None:
+    """Why nobody else could fetch an address, as far as its text tells; None where they might."""
+    return _forbidden_url(url, None)
 
 
 def refused(reason: str) -> DownloadFailed:
@@ -113,7 +118,7 @@ def _forbidden_url(url: str, own_origin: str | None) -> str | None:
         return "blanks, control characters or backslashes in it"
     try:
         parsed = URL(url)
-        host, port = parsed.raw_host, parsed.explicit_port
+        host = parsed.raw_host
     except ValueError:
         return "not an address"
     if parsed.scheme not in ("http", "https") or not host:
@@ -124,9 +129,16 @@ def _forbidden_url(url: str, own_origin: str | None) -> str | None:
         return None
     if parsed.scheme != "https":
         return "only https is fetched"
-    if port is not None and port not in PORTS:
-        return f"port {port}"
     return _forbidden_host(host)
+
+
+def _forbidden_port(url: str, own_origin: str | None) -> str | None:
+    from yarl import URL
+
+    port = URL(url).explicit_port
+    if port is None or port in PORTS or (own_origin is not None and is_own_loopback(URL(url), own_origin)):
+        return None
+    return f"port {port}"
 
 
 def _forbidden_host(host: str) -> str | None:
