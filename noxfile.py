@@ -53,7 +53,7 @@ def tests(session: nox.Session) -> None:
     """Run the whole suite, offline; arguments after -- go to pytest instead."""
     prepare(session)
     install_checkout(session, "cli,media,s3,testing", *TEST_TOOLS, editable=True)
-    session.run("pytest", *(session.posargs or ("-n", "2")))
+    session.run("pytest", *(session.posargs or ("-n", "3")))
 
 
 @nox.session

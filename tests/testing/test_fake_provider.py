@@ -104,9 +104,9 @@ def test_timeouts_and_cancel(fake_provider: Fake, video_client: Clients) -> None
     fake_provider("slow").hangs()
     client = video_client()
     with pytest.raises(StillRunning):
-        client.generate("a red fox", timeout=600)
+        client.generate("a red fox", timeout=600, poll_interval=30)
     with pytest.raises(JobCanceled):
-        client.generate("a red fox", timeout=600, on_timeout="cancel")
+        client.generate("a red fox", timeout=600, poll_interval=30, on_timeout="cancel")
 
 
 def test_polls_are_counted(fake_provider: Fake, video_client: Clients) -> None:
