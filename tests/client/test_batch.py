@@ -5,9 +5,11 @@ from __future__ import annotations
 import heapq
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import anyio
+import PIL.Image
 import pytest
 
 from anyvideo import (
@@ -23,6 +25,7 @@ from anyvideo import (
     InvalidRequest,
     NoModelFits,
     OutcomeUnknown,
+    StillRunning,
     load_settings,
 )
 
@@ -278,6 +281,79 @@ async def test_a_changed_clip_does_not_pass_for_the_recorded_one(house: House) -
         with pytest.raises(IdempotencyConflict, match="clip 0"):
             await client.batch([{"prompt": "a hare"}], models=LUMA, batch_id="mine")
     assert house.posts() == 1
+
+
+async def test_no_later_run_buys_past_an_unknown_attempt(house: House) -> None:
+    wish: dict[str, Any] = {"models": RUNWAY, "batch_id": "film", "min_successes": 0}
+    async with house.client(store="memory:") as client:
+        house.server.fault("runway", "disconnect_after_accept", times=1)
+        house.server.fault("runway", "failed", times=2)
+        for _ in range(3):
+            result = await client.batch(clips(1), on_unknown="resubmit", max_duplicate_cost="0.60", **wish)
+            [clip] = result.clips
+            assert isinstance(clip.error, OutcomeUnknown)
+            assert clip.error.hint is not None
+            assert "anyvideo jobs resolve film-0" in clip.error.hint
+            assert clip.held_micros > 0
+            assert house.posts() == 2
+        await client.resolve("film-0", charged=False)
+        decided = await client.batch(clips(1), on_unknown="resubmit", max_duplicate_cost="0.60", **wish)
+    assert (decided.successful, house.posts()) == (1, 3)
+
+
+def picture(path: Path, colour: str) -> str:
+    PIL.Image.new("RGB", (768, 768), colour).save(path)
+    return str(path)
+
+
+async def test_another_picture_is_another_clip(house: House) -> None:
+    fox, cat = (picture(house.folder / f"{colour}.png", colour) for colour in ("navy", "maroon"))
+    given: list[str | None] = [None, fox, "https://example.com/fox.png"]
+    async with house.client(store="memory:") as client:
+        for before in given:
+            batch_id = f"film{given.index(before)}"
+            wish: dict[str, Any] = {"models": RUNWAY, "batch_id": batch_id}
+            await client.batch([{"prompt": "a fox", "image": before}], **wish)
+            bought = house.posts()
+            for after in {*given, cat} - {before}:
+                with pytest.raises(IdempotencyConflict, match="clip 0"):
+                    await client.batch([{"prompt": "a fox", "image": after}], **wish)
+            again = await client.batch([{"prompt": "a fox", "image": before}], **wish)
+            assert (again.successful, house.posts()) == (1, bought)
+
+
+async def test_closing_the_client_ends_a_batch_that_is_under_way(house: House) -> None:
+    house.server.set_time(600)
+    failed: list[BatchFailed] = []
+
+    async def run(client: AsyncClient) -> None:
+        with pytest.raises(BatchFailed) as caught:
+            await client.batch(clips(2), models=LUMA, poll_interval=60)
+        failed.append(caught.value)
+
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks, house.client() as client:
+            tasks.start_soon(run, client)
+            while len(house.charges()) < 2:
+                await house.clock.sleep(0.5)
+    [error] = failed
+    assert all(isinstance(clip.error, StillRunning) for clip in error.result.clips)
+
+
+async def test_a_clip_tells_what_was_dropped(house: House) -> None:
+    image = picture(house.folder / "lake.png", "navy")
+    async with house.client(store="memory:") as client:
+        result = await client.batch(
+            [{"prompt": "a fox", "image": image}], models="replicate/stable-video-diffusion"
+        )
+    assert "prompt" in [change.field for change in result.clips[0].adjustments]
+
+
+async def test_a_misspelt_key_is_answered_with_the_near_one(house: House) -> None:
+    async with house.client(store="memory:") as client:
+        with pytest.raises(InvalidRequest, match="did you mean prompt") as caught:
+            await client.batch([{"promt": "a fox", "image": "https://example.com/fox.png"}])
+    assert caught.value.field == "promt"
 
 
 async def test_a_client_that_was_closed_in_the_middle_is_followed_by_another(house: House) -> None:

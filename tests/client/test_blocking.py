@@ -7,7 +7,9 @@ import threading
 
 import pytest
 
-from anyvideo import Client, ConfigurationError
+from anyvideo import AnyVideoError, Client, ConfigurationError, StillRunning, load_settings
+
+from .conftest import House
 
 
 def test_it_works_inside_a_running_loop() -> None:
@@ -50,3 +52,26 @@ def test_an_unclosed_one_does_not_keep_the_interpreter_alive() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True
     )
     assert done.stdout == "done\n"
+
+
+def test_a_thread_that_waits_while_another_closes_is_told_which_job_goes_on(house: House) -> None:
+    house.server.set_time(600)
+    settings = load_settings(environ=house.server.env, folder=house.folder)
+    client = Client(store=house.folder / "jobs.db", settings=settings)
+    errors: list[AnyVideoError] = []
+
+    def wait() -> None:
+        with pytest.raises(AnyVideoError) as caught:
+            client.generate("a fox", models="luma/ray-flash-2")
+        errors.append(caught.value)
+
+    threads = [threading.Thread(target=wait, daemon=True) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    while len(house.charges()) < 3:
+        threads[0].join(0.01)
+    client.close()
+    for thread in threads:
+        thread.join(10)
+    assert [type(error) for error in errors] == [StillRunning] * 3
+    assert all("anyvideo resume" in str(error.hint) for error in errors)

@@ -10,8 +10,9 @@ from typing import Any
 
 from anyvideo.client.planner import Planner, nothing_fits
 from anyvideo.jobs import batch as pure
-from anyvideo.jobs.batch import Clip, Gauge, Piece
+from anyvideo.jobs.batch import Clip, Piece
 from anyvideo.jobs.crew import Crew
+from anyvideo.jobs.gauge import Gauge
 from anyvideo.jobs.store.base import Store
 from anyvideo.jobs.wish import BuyOptions, Wish
 from anyvideo.types.batch import BatchResult
@@ -162,7 +163,12 @@ class Batches:
         async def buy(piece: Piece, job_id: str, key: str, models: tuple[str, ...]) -> Job:
             options: dict[str, Any] = {**piece.options, "job_id": job_id, "idempotency_key": key}
             given = options.get("metadata") or {}
-            options["metadata"] = {**given, "batch": batch_id, "clip": str(piece.index)}
+            noted = {
+                "batch": batch_id,
+                "clip": str(piece.index),
+                pure.ASKED: pure.asked_fingerprint(piece.wish),
+            }
+            options["metadata"] = {**given, **noted}
             if budget is not None:
                 options["budgets"] = (*options.get("budgets", ()), budget)
             if models:

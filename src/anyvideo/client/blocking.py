@@ -6,6 +6,7 @@ import functools
 import logging
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
@@ -99,13 +100,19 @@ class Client:
             self._portal = self._thread = None
             self._closed = True
         if portal is not None and thread is not None and thread.is_alive():
-            portal.start_task_soon(portal.stop, True)
+            portal.start_task_soon(portal.stop)
             thread.join()
 
     def _call(self, work: Callable[[], Coroutine[Any, Any, R]]) -> R:
         future = self._open().start_task_soon(work)
         try:
             result: R = future.result()
+        except CancelledError as error:
+            raise ConfigurationError(
+                "this client was closed before the call was done",
+                field="client",
+                hint="what was sent is recorded: anyvideo jobs",
+            ) from error
         except BaseException:
             future.cancel()
             raise
@@ -133,15 +140,17 @@ class Client:
 
     def _serve(self, opened: list[BlockingPortal | BaseException], ready: threading.Event) -> None:
         async def serve() -> None:
-            try:
-                async with self._client, BlockingPortal() as portal:
-                    opened.append(portal)
+            async with BlockingPortal() as portal:
+                try:
+                    async with self._client:
+                        opened.append(portal)
+                        ready.set()
+                        await portal.sleep_until_stopped()
+                except BaseException as error:
+                    if opened:
+                        raise
+                    opened.append(error)
                     ready.set()
-                    await portal.sleep_until_stopped()
-            except BaseException as error:
-                if opened:
-                    raise
-                opened.append(error)
-                ready.set()
+                await portal.stop(cancel_remaining=True)
 
         anyio.run(serve)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import re
@@ -9,14 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from anyvideo.jobs.fingerprint import request_fingerprint
+from anyvideo.jobs.fingerprint import job_fingerprint, request_fingerprint
 from anyvideo.jobs.wish import BuyOptions, PlanOptions, Wish
 from anyvideo.media.inputs import ImageSource
 from anyvideo.routing.after import AFTER
 from anyvideo.types.budget import Budget
-from anyvideo.types.errors import BudgetExceeded, IdempotencyConflict, InvalidRequest
-from anyvideo.types.events import Event, EventKind
-from anyvideo.types.job import Failure, Job
+from anyvideo.types.errors import BudgetExceeded, IdempotencyConflict, InvalidRequest, OutcomeUnknown
+from anyvideo.types.job import Attempt, Failure, Job
 from anyvideo.types.money import dollars
 from anyvideo.types.plan import Candidate, Plan
 from anyvideo.types.request import Image
@@ -32,6 +32,9 @@ _SOME = Image(url="https://picture.invalid")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _OWN = ("index", "prompt", "negative_prompt", "duration", "image")
 _SET_HERE = ("job_id", "idempotency_key")
+_OF_THE_BATCH = ("concurrency", "min_successes", "budget", "batch_id", "tries", "not_before")
+ASKED = "asked"
+"""The note in a job's metadata with the digest of what its clip asked for, its picture as it was given."""
 _MAY_PASS = frozenset({"RateLimited", "OverCapacity", "NotAccepted"})
 
 
@@ -90,54 +93,7 @@ class Piece:
     @property
     def to_buy(self) -> bool:
         """Whether a run begins with a new try of it."""
-        return self.latest is None or begins_anew(self.latest)
-
-
-@dataclass(slots=True, kw_only=True)
-class Gauge:
-    """How far a batch is, as one fraction from 0 to 1 that never falls, read from its jobs' events."""
-
-    batch_id: str
-    total: int
-    owners: dict[str, int] = field(default_factory=dict)
-    shares: dict[int, float] = field(default_factory=dict)
-
-    @property
-    def fraction(self) -> float:
-        """Every clip counts alike."""
-        return sum(self.shares.values()) / self.total
-
-    def owner(self, event: Event) -> int | None:
-        """The clip that an event is about."""
-        return self.owners.get(event.job_id)
-
-    def heard(self, event: Event) -> bool:
-        """Take an event in; says whether the fraction has grown."""
-        index = self.owner(event)
-        return index is not None and self._grown(index, _share(event))
-
-    def ended(self, index: int) -> bool:
-        """A clip is done, delivered or not."""
-        return self._grown(index, 1.0)
-
-    def _grown(self, index: int, share: float) -> bool:
-        before = self.shares.get(index, 0.0)
-        self.shares[index] = max(before, share)
-        return share > before
-
-
-def _share(event: Event) -> float:
-    match event.kind:
-        case EventKind.JOB_RECORDED:
-            return 0.02
-        case EventKind.ATTEMPT_ACCEPTED:
-            return 0.05
-        case EventKind.PROGRESS:
-            return 0.05 + 0.85 * (event.progress or 0.0)
-        case EventKind.DOWNLOADING:
-            return 0.95
-        case _:
-            return 0.0
+        return begins_anew(self.jobs)
 
 
 def read_clips(requests: Sequence[Clip | Mapping[str, Any]]) -> list[Clip]:
@@ -164,7 +120,10 @@ def options_of(clip: Clip, common: BuyOptions) -> dict[str, Any]:
     options = {**common, **clip.wish()}
     unknown = sorted(name for name in options if name not in taken or name in _SET_HERE)
     if unknown:
-        raise InvalidRequest(f"a batch takes no {unknown[0]}", field=unknown[0])
+        known = sorted((taken.keys() | {*_OWN, *_OF_THE_BATCH}) - {*_SET_HERE})
+        near = difflib.get_close_matches(unknown[0], known, n=1)
+        hint = f"did you mean {near[0]}?" if near else None
+        raise InvalidRequest(f"a batch takes no {unknown[0]}", field=unknown[0], hint=hint)
     return options
 
 
@@ -181,7 +140,7 @@ def check_batch_id(batch_id: str) -> str:
 
 def derived_id(wishes: Iterable[tuple[int, Wish]]) -> str:
     """The id of a batch that was given none: the same clips have the same one."""
-    asked = [[index, request_fingerprint(wish.request, wish.models)] for index, wish in wishes]
+    asked = [[index, asked_fingerprint(wish)] for index, wish in wishes]
     return f"batch_{hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:12]}"
 
 
@@ -209,13 +168,21 @@ def tries_of(batch_id: str, index: int, keyed: Mapping[str, Job], wish: Wish) ->
     return tuple(jobs)
 
 
+def asked_fingerprint(wish: Wish) -> str:
+    """The digest of what a clip asks for."""
+    return request_fingerprint(wish.request, wish.models)
+
+
 def _asked_alike(job: Job, wish: Wish) -> bool:
-    """Whether a recorded job is one for this wish. Its picture may have become content, or been dropped."""
-    known, asked = job.request, wish.request
-    comparable = known.image and asked.image and (known.image.url is None) == (asked.image.url is None)
-    if not comparable:
-        known, asked = replace(known, image=_SOME), replace(asked, image=_SOME)
-    return request_fingerprint(known, job.options.models) == request_fingerprint(asked, wish.models)
+    """Whether a recorded job is one for this wish.
+
+    The job's own picture may have become content, or been dropped: its note tells what was asked for. Which
+    picture is meant by a wish whose picture cannot be read now, nobody can tell.
+    """
+    if wish.without_image is not None:
+        known, asked = replace(job.request, image=_SOME), replace(wish.request, image=_SOME)
+        return request_fingerprint(known, job.options.models) == request_fingerprint(asked, wish.models)
+    return asked_fingerprint(wish) in (job.metadata.get(ASKED), job_fingerprint(job))
 
 
 def check_minimum(minimum: int | None, total: int) -> int:
@@ -244,8 +211,29 @@ def check_estimate(pieces: Iterable[Piece], budget: Budget, used_micros: int) ->
         )
 
 
-def begins_anew(job: Job) -> bool:
-    """Whether a later run of the batch tries the clip of this job again: it ended, and not for good."""
+def held_error(jobs: Iterable[Job]) -> OutcomeUnknown | None:
+    """The error of a clip that an ended try may still be paid for; None where every outcome is known."""
+    held = ((job, attempt) for job in jobs if job.finished for attempt in _unresolved(job))
+    for job, attempt in held:
+        return OutcomeUnknown(
+            f"{attempt.model} may have taken job {job.id} and nobody can tell yet;"
+            " its money is held, and the clip is not bought again",
+            job_id=job.id,
+            hint=f"decide with: anyvideo jobs resolve {job.id}; then run the batch again",
+        )
+    return None
+
+
+def begins_anew(jobs: Sequence[Job]) -> bool:
+    """Whether a run tries the clip of these jobs again: the latest ended, and not for good.
+
+    Never while the outcome of an attempt is unknown: the clip may be paid for already.
+    """
+    if not jobs:
+        return True
+    job = jobs[-1]
+    if any(_unresolved(one) for one in jobs):
+        return False
     if job.status is JobStatus.CANCELED:
         return True
     failure = _last_failure(job)
@@ -258,8 +246,9 @@ def to_repeat(job: Job) -> tuple[str, ...]:
     None at all after an attempt whose outcome is unknown, and after a failure that ends a job.
     """
     failure = _last_failure(job)
-    unknown = any(attempt.state is AttemptState.UNKNOWN or attempt.hold_micros for attempt in job.attempts)
-    if job.status is not JobStatus.FAILED or unknown or failure is None or AFTER[failure.kind].then == "stop":
+    if job.status is not JobStatus.FAILED or failure is None or AFTER[failure.kind].then == "stop":
+        return ()
+    if _unresolved(job):
         return ()
     latest = {attempt.model: attempt.failure for attempt in job.attempts}
     return tuple(model for model, why in latest.items() if why is not None and _may_pass(why))
@@ -268,6 +257,15 @@ def to_repeat(job: Job) -> tuple[str, ...]:
 def wait_before(number: int) -> float:
     """Seconds before the `number`-th try of a clip in this run, from 2."""
     return WAITS[min(number - 2, len(WAITS) - 1)]
+
+
+def _unresolved(job: Job) -> list[Attempt]:
+    """The attempts whose outcome is unknown, or that still hold money after the job ended."""
+    return [
+        attempt
+        for attempt in job.attempts
+        if attempt.state is AttemptState.UNKNOWN or (job.finished and attempt.hold_micros)
+    ]
 
 
 def _may_pass(failure: Failure) -> bool:

@@ -8,13 +8,22 @@ from dataclasses import dataclass, field
 
 import anyio
 
-from anyvideo.jobs.batch import Gauge, Piece, begins_anew, to_repeat, try_id, try_key, wait_before
+from anyvideo.jobs.batch import (
+    Piece,
+    begins_anew,
+    held_error,
+    to_repeat,
+    try_id,
+    try_key,
+    wait_before,
+)
+from anyvideo.jobs.gauge import Gauge
 from anyvideo.jobs.outcome import delivered
 from anyvideo.jobs.store.base import Store
 from anyvideo.types.batch import ClipResult
 from anyvideo.types.budget import Budget
 from anyvideo.types.clock import Clock
-from anyvideo.types.errors import BudgetExceeded, JobError, NoModelFits
+from anyvideo.types.errors import BudgetExceeded, JobError, NoModelFits, StoreError
 from anyvideo.types.job import Job
 from anyvideo.types.states import AttemptState, JobStatus
 from anyvideo.types.video import Video
@@ -74,15 +83,15 @@ class Crew:
         for number in range(1, self.tries + 1):
             if number > 1:
                 await self.clock.sleep(wait_before(number))
-            if number > 1 or not jobs or begins_anew(jobs[-1]):
+            if number > 1 or begins_anew(jobs):
                 jobs.append(await self._bought(piece, len(jobs) + 1, models))
             jobs[-1] = await self._ended(jobs[-1].id)
             if jobs[-1].status is JobStatus.SUCCEEDED:
                 return _done(piece, jobs)
             models = to_repeat(jobs[-1])
-            if not models:
+            if not models or held_error(jobs):
                 break
-        return _failed(piece, jobs, _ending(jobs[-1]))
+        return _failed(piece, jobs, held_error(jobs) or _ending(jobs[-1]))
 
     async def _bought(self, piece: Piece, number: int, models: tuple[str, ...]) -> Job:
         """A recorded try. While others of the batch hold the money that it needs, it waits for them."""
@@ -132,7 +141,10 @@ class Crew:
             moved.set()
 
     async def _as_they_stand(self, jobs: Sequence[Job]) -> list[Job]:
-        return [await self.store.load(job.id) for job in jobs]
+        try:
+            return [await self.store.load(job.id) for job in jobs]
+        except StoreError:
+            return [*jobs]
 
 
 def _ending(job: Job) -> Exception:

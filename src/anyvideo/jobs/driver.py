@@ -7,50 +7,78 @@ import itertools
 import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import anyio
 from anyio.abc import TaskGroup
 
 from anyvideo.jobs.engine import Advance, Engine
+from anyvideo.jobs.recovery import to_fetch_before
+from anyvideo.jobs.slots import Slots
 from anyvideo.types.clock import Clock
+from anyvideo.types.errors import StillRunning
 from anyvideo.types.job import Job
 
 logger = logging.getLogger("anyvideo")
 
 
-class Driver:
-    """Advances every job that it was given when it is due, a few at a time."""
+@dataclass(slots=True)
+class _End:
+    """The end of one drive. Who waits for it keeps it, also when the job is driven again meanwhile."""
 
-    def __init__(self, engine: Engine, clock: Clock, *, concurrency: int) -> None:
+    come: anyio.Event = field(default_factory=anyio.Event)
+    result: Job | Exception | None = None
+
+
+class Driver:
+    """Advances every job that it was given when it is due, a few at a time.
+
+    Finished clips are brought home in slots of their own, `downloads` at once, the first to expire first: a
+    long download holds up no poll.
+    """
+
+    def __init__(self, engine: Engine, clock: Clock, *, concurrency: int, downloads: int) -> None:
         self._engine = engine
         self._clock = clock
         self._limit = anyio.CapacityLimiter(concurrency)
+        self._downloads = Slots(downloads)
         self._heap: list[tuple[datetime, int, str]] = []
         self._order = itertools.count()
-        self._driven: set[str] = set()
-        self._results: dict[str, Job | Exception] = {}
-        self._ended: dict[str, anyio.Event] = defaultdict(anyio.Event)
+        self._driven: dict[str, datetime | None] = {}
+        self._ends: dict[str, _End] = defaultdict(_End)
         self._wake = anyio.Event()
+        self._closed = False
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Drive while the context is open. On leaving, what is being sent is finished first."""
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._run, tasks)
-            try:
-                yield
-            finally:
-                tasks.cancel_scope.cancel()
+        """Drive while the context is open. On leaving, what is being sent is finished first.
 
-    def drive(self, job_id: str) -> None:
+        Whoever still waits for a job then gets StillRunning.
+        """
+        self._closed = False
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._run, tasks)
+                try:
+                    yield
+                finally:
+                    tasks.cancel_scope.cancel()
+        finally:
+            self._closed = True
+            self._heap.clear()
+            for job_id in [*self._driven]:
+                self._end(job_id, _left(job_id))
+
+    def drive(self, job: Job) -> None:
         """Take a job in; it is due at once."""
-        if job_id not in self._driven:
-            self._driven.add(job_id)
-            self._results.pop(job_id, None)
-            self._ended.pop(job_id, None)
-            self._push(job_id, self._clock.now())
+        if self._closed:
+            self._end(job.id, _left(job.id))
+        elif job.id not in self._driven:
+            self._driven[job.id] = to_fetch_before(job)
+            self._ends[job.id] = _End()
+            self._push(job.id, self._clock.now())
 
     def hurry(self, job_id: str) -> None:
         """Something changed: look at a driven job at once."""
@@ -61,12 +89,12 @@ class Driver:
 
     async def ended(self, job_id: str) -> Job:
         """Wait until nothing more happens to the job by itself. Raises what stopped the driving."""
-        if job_id in self._driven:
-            await self._ended[job_id].wait()
-        result = self._results[job_id]
-        if isinstance(result, Exception):
-            raise result
-        return result
+        end = self._ends[job_id]
+        await end.come.wait()
+        if isinstance(end.result, Exception):
+            raise end.result
+        assert end.result is not None, "an end has come with its result"
+        return end.result
 
     def _push(self, job_id: str, due: datetime) -> None:
         heapq.heappush(self._heap, (due, next(self._order), job_id))
@@ -96,7 +124,7 @@ class Driver:
 
     async def _advance(self, job_id: str) -> None:
         with self._clock.working():
-            async with self._limit:
+            async with self._slot(job_id):
                 try:
                     step = await self._engine.advance(job_id)
                 except Exception as error:
@@ -105,13 +133,26 @@ class Driver:
                     return
             self._after(step)
 
+    def _slot(self, job_id: str) -> AbstractAsyncContextManager[None]:
+        expiry = self._driven.get(job_id)
+        return self._limit if expiry is None else self._downloads.taken(expiry)
+
     def _after(self, step: Advance) -> None:
         if step.due is None:
             self._end(step.job.id, step.job)
         else:
+            self._driven[step.job.id] = to_fetch_before(step.job)
             self._push(step.job.id, step.due)
 
     def _end(self, job_id: str, result: Job | Exception) -> None:
-        self._driven.discard(job_id)
-        self._results[job_id] = result
-        self._ended[job_id].set()
+        self._driven.pop(job_id, None)
+        self._ends[job_id].result = result
+        self._ends[job_id].come.set()
+
+
+def _left(job_id: str) -> StillRunning:
+    return StillRunning(
+        f"the client was closed; job {job_id} goes on",
+        job_id=job_id,
+        hint=f"go on with: anyvideo resume {job_id}",
+    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from anyvideo.types.job import Attempt
 from anyvideo.types.money import Cost, CostBasis
+from anyvideo.types.plan import Adjustment
 from anyvideo.types.video import Video
 
 
@@ -32,6 +33,11 @@ class ClipResult:
     def tries(self) -> int:
         """How many chains of models were begun for it."""
         return len(self.job_ids)
+
+    @property
+    def adjustments(self) -> tuple[Adjustment, ...]:
+        """What was changed or dropped to fit the model of its latest attempt."""
+        return self.attempts[-1].fit.adjustments if self.attempts else ()
 
     @property
     def duration(self) -> float | None:
