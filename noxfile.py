@@ -144,13 +144,13 @@ def layers(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Compare with named peers: charges under lost answers, import time, submits per second.
+    """Compare with named peers: charges under lost answers, import time, submits per second, time of a test.
 
     ``nox -s bench -- submits --rounds 3`` runs one of them, with its own arguments.
     """
     prepare(session)
     install_checkout(session, "media,testing", editable=False)
-    names = ("import_time", "submits", "charges")
+    names = ("import_time", "fake_provider", "submits", "charges")
     chosen, arguments = (session.posargs[:1], session.posargs[1:]) if session.posargs else (names, [])
     cache = ("--cache", str(Path(session.cache_dir).resolve() / "bench"))
     for name in chosen:

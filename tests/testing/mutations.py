@@ -1,44 +1,57 @@
-"""Ways to break a provider, one rule at a time: edits to what `anyvideo new-provider` writes."""
+"""Ways to break a provider, one rule at a time."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from dataclasses import dataclass
-from pathlib import Path
 from textwrap import dedent, indent
 
-PROVIDER = "src/anyvideo_acme/provider.py"
-MODELS = "src/anyvideo_acme/models.toml"
-CLASS_END = "    def failure(self, fields: object)"
+from .breaking import CLASS_END, FETCH, KEY, MODELS, SUBMIT, edit, method
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mutation:
-    """What is done to the plugin, and the rules of which one at least must be named."""
-
-    name: str
-    rules: tuple[str, ...]
-    file: str
-    old: str
-    new: str
-
-
-def edit(name: str, rules: str, old: str, new: str, *, file: str = PROVIDER) -> Mutation:
-    return Mutation(name=name, rules=tuple(rules.split()), file=file, old=old, new=new)
-
-
-def method(name: str, rules: str, code: str) -> Mutation:
-    """A method more, or one of the base class done otherwise."""
-    return edit(name, rules, CLASS_END, f"{indent(dedent(code).strip(), '    ')}\n\n{CLASS_END}")
-
-
-SUBMIT = 'return HTTPRequest(method="POST", path="/videos", json={"model": order.spec.slug, **order.inputs})'
-FETCH = 'return HTTPRequest(method="GET", path=f"/videos/{ref.job_id}")'
-KEY = "self.context.key.get_secret_value()"
+BUSY = "import time; until = time.thread_time() + 0.15\n{0}while time.thread_time() < until: pass\n{0}"
 
 MUTATIONS = (
+    method(
+        "an-error-in-fetch",
+        "life-cycle",
+        """
+        async def fetch(self, ref):
+            update = await super().fetch(ref)
+            return update.state
+        """,
+    ),
+    method(
+        "a-dictionary-from-cancel", "life-cycle", "async def cancel(self, ref): return {'status': 'canceled'}"
+    ),
+    method("an-error-when-opened", "life-cycle", "def __init__(self, context): self.context = context.htpp"),
+    method("an-error-when-closed", "closing", "async def aclose(self): await self.http.aclose()"),
+    method("explain-returns-text", "explain", "def explain(self, reply): return f'it said {reply.status}'"),
+    edit("compute-before-the-post", "no-blocking", SUBMIT, f"{BUSY.format(' ' * 8)}{SUBMIT}"),
+    edit(
+        "compute-in-the-translation",
+        "no-blocking",
+        "        return self.reading(",
+        f"        if fields.get('status') == 'completed':\n            {BUSY.format(' ' * 12)}\n"
+        "        return self.reading(",
+    ),
+    method(
+        "compute-after-the-answer",
+        "no-blocking",
+        f"""
+        async def cancel(self, ref):
+            update = await super().cancel(ref)
+            {BUSY.format(" " * 12)}return update
+        """,
+    ),
+    method(
+        "wait-for-a-thread",
+        "no-blocking",
+        """
+        async def fetch(self, ref):
+            from concurrent.futures import ThreadPoolExecutor
+            with ThreadPoolExecutor() as pool:
+                pool.submit(sum, range(10**6)).result()
+            return await super().fetch(ref)
+        """,
+    ),
     method(
         "swallow-a-lost-answer",
         "lost-answers errors",
@@ -349,6 +362,13 @@ MUTATIONS = (
         'method="POST", path=f"/videos/{ref.job_id}/cancel"',
         'method="GET", path=f"/videos/{ref.job_id}"',
     ),
+    edit(
+        "cancel-destroys-a-paid-clip",
+        "cancel",
+        "world.stop(job)",
+        "job.deleted = not world.stop(job)",
+        file="src/anyvideo_acme/simulator.py",
+    ),
     edit("cancel-is-not-declared", "cancel", 'cancels: Cancels = "stops"', 'cancels: Cancels = "none"'),
     edit("a-price-is-wrong", "costs", 'amount = "0.02"', 'amount = "0.03"', file=MODELS),
     edit(
@@ -360,38 +380,3 @@ MUTATIONS = (
     ),
     edit("no-simulator", "simulator", 'simulator = "anyvideo_acme.simulator:create"', "simulator = None"),
 )
-
-
-def broken_copy(plugin: dict[str, str], mutation: Mutation, folder: Path) -> None:
-    """Write the plugin with the mutation in it."""
-    for path, text in plugin.items():
-        file = folder / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        if path == mutation.file:
-            assert mutation.old in text, f"{mutation.name} does not fit the template any more"
-            file.write_text(text.replace(mutation.old, mutation.new, 1), "utf-8")
-        else:
-            file.write_text(text, "utf-8")
-
-
-def run_suite(folder: Path) -> tuple[int, str]:
-    """The plugin's conformance test, as its author runs it."""
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "--tb=short",
-            "-p",
-            "no:cacheprovider",
-            "tests/test_conformance.py",
-        ],
-        cwd=folder,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    return done.returncode, done.stdout + done.stderr

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from anyvideo.provider import ProviderPlugin
-from anyvideo.testing import ProviderConformance
+from anyvideo.testing import ProviderConformance, Samples, standard_delivery
 from anyvideo_replicate import anyvideo_providers
 
 
@@ -13,3 +13,7 @@ class TestReplicate(ProviderConformance):
     @pytest.fixture
     def plugin(self) -> ProviderPlugin:
         return anyvideo_providers()[0]
+
+    @pytest.fixture
+    def samples(self) -> Samples:
+        return Samples(deliver=standard_delivery)

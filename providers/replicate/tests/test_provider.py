@@ -323,7 +323,7 @@ def test_a_client_in_another_loop_after_the_first_was_closed(open_vendor: Callab
         ({"status": "succeeded", "output": "https://a/1"}, JobStatus.SUCCEEDED, 1),
         ({"status": "succeeded", "output": ["https://a/1", "https://a/2"]}, JobStatus.SUCCEEDED, 2),
         ({"status": "succeeded", "output": {"video": "https://a/1"}}, JobStatus.SUCCEEDED, 1),
-        ({"status": "succeeded", "output": None}, JobStatus.FAILED, 0),
+        ({"status": "succeeded", "output": None}, JobStatus.SUCCEEDED, 0),
         ({"status": "processing", "output": "https://a/1"}, JobStatus.RUNNING, 0),
         ({"status": "failed", "error": {"code": 5}}, JobStatus.FAILED, 0),
         ({"status": "canceled", "data_removed": True, "metrics": []}, JobStatus.CANCELED, 0),

@@ -38,6 +38,7 @@ from anyvideo.provider.facts import (
     hookimpl,
 )
 from anyvideo.provider.http import HTTPProvider, HTTPRequest
+from anyvideo.provider.webhooks import BadDelivery, Delivery, Notice, ReceivesWebhooks, standard_webhook
 from anyvideo.types.clock import Clock
 from anyvideo.types.errors import (
     AuthenticationFailed,
@@ -66,6 +67,7 @@ from anyvideo.types.states import JobStatus
 
 __all__ = [
     "AuthenticationFailed",
+    "BadDelivery",
     "BadRequest",
     "Cancels",
     "Catalog",
@@ -73,6 +75,7 @@ __all__ = [
     "Clock",
     "Cost",
     "CostBasis",
+    "Delivery",
     "Describes",
     "DownloadFailed",
     "Failure",
@@ -93,6 +96,7 @@ __all__ = [
     "NoCredit",
     "NoReply",
     "NotAccepted",
+    "Notice",
     "Order",
     "Output",
     "OutputModerated",
@@ -101,6 +105,7 @@ __all__ = [
     "ProviderError",
     "ProviderPlugin",
     "RateLimited",
+    "ReceivesWebhooks",
     "Recovery",
     "RecoveryKind",
     "Ref",
@@ -123,6 +128,7 @@ __all__ = [
     "json_object",
     "number_in",
     "read_catalog",
+    "standard_webhook",
     "text_in",
     "time_in",
 ]

@@ -139,15 +139,12 @@ class HTTPProvider(ABC):
     ) -> Update:
         """The update for a status word. A word that `statuses` does not have counts as running.
 
-        `addresses` count when the job has succeeded, `error` when it has failed; a success without a file
-        is a failure. `progress` runs from 0 to 1.
+        `addresses` count when the job has succeeded, `error` when it has failed. A success
+        without an address is looked at again for a minute. `progress` runs from 0 to 1.
         """
         native = word if isinstance(word, str) else ""
         status = self.statuses.get(native, JobStatus.RUNNING)
         outputs = tuple(Output(url=url) for url in addresses) if status is JobStatus.SUCCEEDED else ()
-        if status is JobStatus.SUCCEEDED and not outputs:
-            status = JobStatus.FAILED
-            error = GenerationFailed("the job succeeded without a file", stage="poll", charged="unknown")
         if status is JobStatus.FAILED and error is None:
             error = GenerationFailed("the job failed without a reason", stage="poll", charged="unknown")
         return Update(

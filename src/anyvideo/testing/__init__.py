@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from anyvideo.testing.checkout import use_checkout
     from anyvideo.testing.clock import VirtualClock
     from anyvideo.testing.conformance import ProviderConformance, Samples
+    from anyvideo.testing.deliveries import standard_delivery
     from anyvideo.testing.fakes import FakeProvider
     from anyvideo.testing.simulator import SimulatedVendor, SimulatorServer, World, create_app, serve
 
@@ -24,6 +25,7 @@ __all__ = [
     "World",
     "create_app",
     "serve",
+    "standard_delivery",
     "use_checkout",
 ]
 
@@ -33,6 +35,7 @@ _HOMES = {
     "VirtualClock": "clock",
     "ProviderConformance": "conformance",
     "Samples": "conformance",
+    "standard_delivery": "deliveries",
     "use_checkout": "checkout",
 }
 

@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 from anyvideo.provider import (
     Failure,
     Found,
-    GenerationFailed,
     InputValue,
     JobStatus,
     Order,
@@ -166,9 +165,6 @@ def _update(fields: Mapping[str, Any]) -> Update:
         assets = fields.get("assets")
         video = assets.get("video") if isinstance(assets, dict) else None
         outputs = tuple(Output(url=address) for address in addresses_in(video))
-        if not outputs:
-            status = JobStatus.FAILED
-            failure = Failure.of(GenerationFailed("completed without a file", charged="unknown"))
     elif status is JobStatus.FAILED:
         failure = read_failure(text_in(fields, "failure_reason"))
     return Update(

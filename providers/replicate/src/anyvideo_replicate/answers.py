@@ -14,6 +14,7 @@ from anyvideo.provider import (
     Update,
     UsageValue,
     addresses_in,
+    number_in,
     text_in,
     time_in,
 )
@@ -36,9 +37,7 @@ def read_prediction(fields: Mapping[str, Any], *, now: datetime) -> Update:
     status = STATUSES.get(native, JobStatus.RUNNING)
     removed = fields.get("data_removed") is True
     outputs = _outputs(fields, now) if status is JobStatus.SUCCEEDED else ()
-    failure = _failure(fields, native, removed=removed, empty=not outputs)
-    if failure is not None and status is JobStatus.SUCCEEDED:
-        status = JobStatus.FAILED
+    failure = _failure(fields, native)
     return Update(
         status=status,
         native=native,
@@ -56,26 +55,25 @@ def version_of(fields: Mapping[str, Any]) -> dict[str, str]:
     return {} if version is None else {"version": version}
 
 
-def _failure(fields: Mapping[str, Any], native: str, *, removed: bool, empty: bool) -> Failure | None:
+def _failure(fields: Mapping[str, Any], native: str) -> Failure | None:
     if native == "failed":
         return read_failure(text_in(fields, "error"))
     if native == "aborted":  # changelog of 2025-10-16: canceled is billed, aborted is not
         return Failure.of(GenerationFailed("aborted before it started", code="aborted", charged="no"))
-    if native == "succeeded" and empty and not removed:
-        return Failure.of(GenerationFailed("the prediction succeeded without a file", charged="yes"))
     return None
 
 
 def _outputs(fields: Mapping[str, Any], now: datetime) -> tuple[Output, ...]:
-    expires_at = (time_in(fields, "completed_at") or now) + RETENTION
+    expires_at = min(time_in(fields, "completed_at") or now, now) + RETENTION
     return tuple(Output(url=address, expires_at=expires_at) for address in addresses_in(fields.get("output")))
 
 
 def _usage(fields: Mapping[str, Any], native: str) -> dict[str, UsageValue]:
-    """Replicate's own metrics, under our words where we have one."""
+    """Replicate's own metrics, under our words where we have one; a number that is no measure is left out."""
     metrics = fields.get("metrics")
     usage: dict[str, UsageValue] = {"compute_seconds": 0.0} if native == "aborted" else {}
     for name, value in metrics.items() if isinstance(metrics, dict) else ():
-        if isinstance(name, str) and isinstance(value, int | float | str | bool):
+        said = isinstance(value, str | bool) or number_in(metrics, name) is not None
+        if isinstance(name, str) and said:
             usage[_USAGE.get(name, name)] = value
     return usage

@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from anyvideo.provider import (
+    BadDelivery,
+    Delivery,
     Failure,
     Found,
     JobStatus,
     ModelUnavailable,
+    Notice,
     Order,
     ProviderContext,
     ProviderError,
@@ -30,6 +33,7 @@ from anyvideo.provider import (
     explain_status,
     job_id_in,
     json_object,
+    standard_webhook,
     text_in,
     time_in,
 )
@@ -37,6 +41,7 @@ from anyvideo_replicate.answers import read_prediction, version_of
 from anyvideo_replicate.words import DISABLED_TITLES, RATE_LIMIT_RESET
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
     from replicate.client import Client
 
 SHORTEST_DEADLINE = 5
@@ -69,11 +74,11 @@ class Replicate:
         if order.deadline is not None:
             client = self._sdk(**{"Cancel-After": f"{max(SHORTEST_DEADLINE, int(order.deadline))}s"})
         inputs = {name: value for name, value in order.inputs.items() if value is not None}
-        spec = order.spec
+        spec, told = order.spec, _told_at(order.callback_url)
         if spec.version is not None and spec.version != "latest":
-            call = client.predictions.async_create(version=spec.version, input=inputs)
+            call = client.predictions.async_create(version=spec.version, input=inputs, **told)
         else:
-            call = client.models.predictions.async_create(model=spec.slug, input=inputs)
+            call = client.models.predictions.async_create(model=spec.slug, input=inputs, **told)
         fields = json_object(await self._context.exchange(call))
         ref = Ref(job_id=job_id_in(fields), model=spec.slug, extra=version_of(fields))
         return Submission(ref=ref, update=self._read(fields))
@@ -121,7 +126,7 @@ class Replicate:
             return None
         inputs = item.get("input")
         return Found(
-            ref=Ref(job_id=job_id_in(item), model=text_in(item, "model") or "", extra=version_of(item)),
+            ref=_named(item),
             update=self._read(item),
             created_at=created,
             inputs=inputs if isinstance(inputs, dict) else {},
@@ -150,6 +155,16 @@ class Replicate:
             raise ServiceError("Replicate stored the file without an address", transient=True)
         return address
 
+    def receive(
+        self, delivery: Delivery, *, secrets: Sequence[SecretStr], now: datetime, window: float
+    ) -> Notice:
+        """A prediction, signed by the Standard Webhooks scheme (replicate.com/docs: verify-webhook)."""
+        mark = standard_webhook(delivery, secrets=secrets, now=now, window=window)
+        fields = delivery.json_object()
+        if text_in(fields, "id") is None:
+            raise BadDelivery("it names no prediction")
+        return Notice(id=mark, ref=_named(fields), update=read_prediction(fields, now=now))
+
     def explain(self, reply: Reply) -> ProviderError:
         """By status; a 422 whose title speaks of the version is about the model, not about the input."""
         title, detail = text_in(reply.body, "title"), text_in(reply.body, "detail")
@@ -164,3 +179,12 @@ class Replicate:
 
     async def aclose(self) -> None:
         """Nothing to close: the SDK's clients hold no connection of their own."""
+
+
+def _named(fields: Mapping[str, Any]) -> Ref:
+    return Ref(job_id=job_id_in(fields), model=text_in(fields, "model") or "", extra=version_of(fields))
+
+
+def _told_at(address: str | None) -> dict[str, Any]:
+    """Where Replicate says that a prediction has ended."""
+    return {} if address is None else {"webhook": address, "webhook_events_filter": ["completed"]}

@@ -15,7 +15,6 @@ from anyvideo.provider import (
     Cost,
     CostBasis,
     Failure,
-    GenerationFailed,
     JobStatus,
     ModelUnavailable,
     NoCredit,
@@ -134,9 +133,6 @@ class Runway:
             expires_at = self._context.clock.now() + OUTPUT_LIFE
             found = addresses_in(fields.get("output"))
             outputs = tuple(Output(url=address, expires_at=expires_at) for address in found)
-            if not outputs:
-                status = JobStatus.FAILED
-                failure = Failure.of(GenerationFailed("the task succeeded without a file", charged="unknown"))
         elif status is JobStatus.FAILED:
             failure = read_failure(text_in(fields, "failureCode"), text_in(fields, "failure"), spent)
         return Update(

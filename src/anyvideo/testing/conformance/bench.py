@@ -19,7 +19,7 @@ from anyvideo.net.wire import Timeouts
 from anyvideo.provider import ProviderContext, ProviderPlugin, Ref, Uploads
 from anyvideo.testing.clock import VirtualClock
 from anyvideo.testing.conformance.opened import Opened, Sent, StillClock, Tap
-from anyvideo.testing.conformance.rules import RuleBroken, require
+from anyvideo.testing.conformance.rules import RuleBroken, calmly, require, told
 from anyvideo.testing.conformance.samples import Samples
 from anyvideo.testing.conformance.watch import Watch, WatchedLoop
 from anyvideo.testing.simulator.clips import Clip, ClipFolder
@@ -150,13 +150,13 @@ class Bench:
             tap = Tap(context.transport, sent)
             async with httpx.AsyncClient(transport=tap, trust_env=False) as http:
                 tapped = replace(context, http=http, transport=tap)
-                with watch.on():
+                with watch.on(), calmly("life-cycle", expected="open(ctx) makes a provider"):
                     provider = self.plugin.open(tapped)
                 watch.packages |= {type(provider).__module__.partition(".")[0]} - {"anyvideo"}
                 try:
                     yield Opened(bench=self, provider=provider, context=tapped, sent=sent, watch=watch)
                 finally:
-                    with watch.on():
+                    with watch.on(), calmly("closing", expected="aclose ends without an error"):
                         await provider.aclose()
 
     def run(self, work: Callable[[Opened], Coroutine[Any, Any, T]], *, timeouts: Timeouts = TIMEOUTS) -> T:
@@ -183,11 +183,14 @@ def in_a_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         try:
             async with limit:
                 return await work()
-        except TimeoutError as error:
-            if not limit.expired():
-                raise
-            got = f"no answer within {PATIENCE:g} s"
-            raise RuleBroken("no-waiting", expected="calls that end", got=got) from error
+        except RuleBroken:
+            raise
+        except Exception as error:
+            if isinstance(error, TimeoutError) and limit.expired():
+                got = f"no answer within {PATIENCE:g} s"
+                raise RuleBroken("no-waiting", expected="calls that end", got=got) from error
+            expected = "no error from a call that the vendor answers as it should"
+            raise RuleBroken("life-cycle", expected=expected, got=told(error)) from error
 
     with asyncio.Runner(loop_factory=WatchedLoop) as runner:
         return runner.run(bounded())

@@ -112,7 +112,7 @@ class Buying:
             for spec, fit in wire.samples.fits(wire.plugin):
                 order = await opened.order(spec, fit)
                 sale = await opened.sell(order)
-                said = list(_said(sale))
+                said = list(said_in(sale))
                 missing = [name for name, value in order.inputs.items() if not _is_said(value, said)]
                 require(
                     not missing,
@@ -176,7 +176,7 @@ def _outcome(sale: Sale) -> str:
     return told(sale.error) if sale.error is not None else "nothing"
 
 
-def _said(sale: Sale) -> Iterator[object]:
+def said_in(sale: Sale) -> Iterator[object]:
     """Every value in what was sent."""
     for one in sale.sent:
         text = one.content.decode("utf-8", "replace")

@@ -6,20 +6,27 @@ import asyncio
 import gc
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
+from datetime import timedelta
+from typing import Final
 
 import pytest
 
-from anyvideo.provider import ProviderError, Ref
+from anyvideo.provider import Finds, ProviderError, Ref, Reply, Uploads
 from anyvideo.testing.conformance.bench import JOB_SECONDS, TURNS, Bench, check_manners, in_a_loop
 from anyvideo.testing.conformance.buying import SUBMIT_FAULTS
 from anyvideo.testing.conformance.following import LONG
 from anyvideo.testing.conformance.opened import Opened, Sale, Sent
-from anyvideo.testing.conformance.rules import calmly, require
+from anyvideo.testing.conformance.rules import all_told, broken, calmly, require
 
+HELD: Final = 0.1
+"""Seconds of CPU: the bound of asyncio's own debug mode, and fifty times what the usual call takes."""
+ROUNDS: Final = 3
 DECOY = "decoy-from-the-environment"
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+
+_SERVER_ERROR: Final = Reply(method="GET", url="https://vendor.example/1", status=500, headers={}, body={})
 
 
 class Manners:
@@ -54,7 +61,7 @@ class Manners:
                 try:
                     shown.append(("an update", repr(await opened.fetch(sold.ref))))
                 except Exception as error:  # noqa: BLE001 - it is searched
-                    shown.extend((f"the error after {reply}", text) for text in _told(error))
+                    shown.extend((f"the error after {reply}", text) for text in all_told(error))
 
         with caplog.at_level(logging.DEBUG):
             wire.run(work)
@@ -97,6 +104,25 @@ class Manners:
             require(len(asked) == 1, "no-waiting", expected="one request for one look", got=", ".join(asked))
 
         wire.run(work)
+
+    def test_nothing_holds_up_the_loop(self, bench: Bench) -> None:
+        """What computes on the loop keeps everyone else waiting. The first time a call may import its SDK."""
+        slow: dict[str, float] = {}
+        for number in range(ROUNDS):
+            taken = _held_by_calls(bench)
+            slow = {
+                call: seconds
+                for call, seconds in taken.items()
+                if seconds > HELD and (number == 0 or call in slow)
+            }
+            if not slow:
+                return
+        told = ", ".join(f"{call} took {seconds:.2f} s" for call, seconds in slow.items())
+        broken(
+            "no-blocking",
+            expected=f"at most {HELD:g} s of CPU time between two awaits; longer work in a thread",
+            got=f"{told}, each of {ROUNDS} times",
+        )
 
     def test_the_environment_is_not_read(self, wire: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
         """Key and base URL come with the context; an SDK that looks for them elsewhere is told otherwise."""
@@ -179,6 +205,50 @@ class Manners:
         in_a_loop(whole)
 
 
+def _held_by_calls(bench: Bench) -> dict[str, float]:
+    """For each call of a provider opened anew, the longest time between two awaits, in seconds of CPU."""
+    held: dict[str, float] = {}
+    seen: list[Opened] = []
+
+    async def work(opened: Opened) -> None:
+        seen.append(opened)
+        held["open"] = opened.watch.held
+        async for call in _calls(opened):
+            held[call] = opened.watch.held
+            opened.watch.held = 0.0
+
+    bench.run(work)
+    held["aclose"] = seen[0].watch.held
+    return held
+
+
+async def _calls(opened: Opened) -> AsyncIterator[str]:
+    """Each thing that a provider can be asked, once."""
+    bench, provider = opened.bench, opened.provider
+    opened.watch.held = 0.0
+    sold = await opened.bought()
+    yield "submit"
+    await opened.fetch(sold.ref)
+    yield "fetch"
+    if bench.server is None:
+        return
+    bench.pass_time(LONG)
+    await opened.fetch(sold.ref)
+    yield "fetch of a finished job"
+    await opened.cancel(sold.ref)
+    yield "cancel"
+    with opened.watch.on():
+        provider.explain(_SERVER_ERROR)
+    yield "explain"
+    if isinstance(provider, Finds):
+        await opened.free(lambda: provider.find(bench.clock.now() - timedelta(days=1)))
+        yield "find"
+    if isinstance(provider, Uploads):
+        picture = bench.samples.picture
+        await opened.free(lambda: provider.upload(picture, content_type="image/png", filename="frame.png"))
+        yield "upload"
+
+
 def _carries(one: Sent, key: str) -> bool:
     return any(key in value for value in one.headers.values())
 
@@ -194,19 +264,6 @@ def _attributes(provider: object) -> str:
 def _texts(opened: Opened, sale: Sale) -> Iterator[str]:
     yield repr(sale.submission)
     if sale.error is not None:
-        yield from _told(sale.error)
+        yield from all_told(sale.error)
         with suppress(Exception):
             yield repr(opened.verdict(sale).failure)
-
-
-def _told(error: BaseException) -> Iterator[str]:
-    """Everything that an error and what led to it say."""
-    chain: BaseException | None = error
-    for _ in range(10):
-        if chain is None:
-            return
-        yield str(chain)
-        yield repr(chain)
-        yield repr(vars(chain))
-        yield " ".join(getattr(chain, "__notes__", ()))
-        chain = chain.__cause__ or chain.__context__

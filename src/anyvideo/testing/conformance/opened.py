@@ -15,10 +15,20 @@ from anyvideo.catalog.spec import ModelSpec
 from anyvideo.jobs.verdict import Verdict, judge
 from anyvideo.net.scopes import free_call, submit_call
 from anyvideo.net.wire import BeforeSend, CallRecord, LastCheck
-from anyvideo.provider import Order, ProviderContext, Ref, Submission, Update, VideoProvider
+from anyvideo.provider import (
+    Order,
+    ProviderContext,
+    ProviderError,
+    Ref,
+    Reply,
+    Submission,
+    Update,
+    VideoProvider,
+)
 from anyvideo.testing.clock import VirtualClock
 from anyvideo.testing.conformance.rules import broken, told
 from anyvideo.testing.conformance.watch import Watch
+from anyvideo.types.errors import PROVIDER_ERRORS
 from anyvideo.types.plan import Fit
 
 if TYPE_CHECKING:
@@ -148,12 +158,12 @@ class Opened:
     async def bought(self, order: Order | None = None) -> Submission:
         """A submission that must succeed."""
         sale = await self.sell(order or await self.any_order())
-        if sale.submission is None:
+        if not isinstance(sale.submission, Submission):
             cause = sale.error or sale.record.stopped
             broken(
                 "life-cycle",
                 expected="the simulated vendor takes the shortest and smallest clip",
-                got=told(cause) if cause else "no submission",
+                got=told(cause) if cause else f"no Submission but {type(sale.submission).__name__}",
                 cause=cause,
             )
         return sale.submission
@@ -166,11 +176,11 @@ class Opened:
 
     async def fetch(self, ref: Ref) -> Update:
         """One look at a job."""
-        return await self.free(lambda: self.provider.fetch(ref))
+        return _update("fetch", await self.free(lambda: self.provider.fetch(ref)))
 
     async def cancel(self, ref: Ref) -> Update:
         """One request to stop a job."""
-        return await self.free(lambda: self.provider.cancel(ref))
+        return _update("cancel", await self.free(lambda: self.provider.cancel(ref)))
 
     def verdict(self, sale: Sale) -> Verdict:
         """What the engine makes of a submit that failed."""
@@ -179,5 +189,20 @@ class Opened:
             sale.record,
             sale.error,
             refusals=self.bench.plugin.refusals,
-            explain=self.provider.explain,
+            explain=lambda reply: explained(self.provider, reply),
         )
+
+
+def explained(provider: VideoProvider, reply: Reply) -> ProviderError:
+    """What the provider makes of an answer: its class must be one of ours, exactly."""
+    error: object = provider.explain(reply)
+    if not isinstance(error, ProviderError) or PROVIDER_ERRORS.get(type(error).__name__) is not type(error):
+        expected = "explain returns one of the ProviderError classes of anyvideo.provider"
+        broken("explain", expected=expected, got=type(error).__name__)
+    return error
+
+
+def _update(call: str, answer: object) -> Update:
+    if not isinstance(answer, Update):
+        broken("life-cycle", expected=f"{call} answers with an Update", got=type(answer).__name__)
+    return answer

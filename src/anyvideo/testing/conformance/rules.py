@@ -33,13 +33,14 @@ RULES: Final[Mapping[str, str]] = {
     "secrets": "The key travels in headers only: in no address, body, error, repr or log line.",
     "transport": "Every call goes through the context's transport, once, inside the call that asked for it.",
     "no-waiting": "A provider never sleeps, retries or polls: the engine does.",
-    "no-blocking": "Nothing blocks the event loop: no blocking sockets, files or subprocesses.",
+    "no-blocking": "Nothing holds up the event loop: no blocking calls, and no long computation.",
     "no-environment": "A provider takes key and base URL from its context, never from the environment.",
     "closing": "`aclose` leaves no socket, task or file open.",
     "two-loops": "A plugin can be opened again, in another loop or for another account, without mixing them.",
     "uploads": "A provider that uploads returns an address, and the media rules say how much it takes.",
     "listing": "A provider that lists tells every recent job once, newest first, with its inputs.",
     "describing": "A provider that describes names a model's newest version, or says that there is none.",
+    "webhooks": "A delivery counts by its signature over the raw body, in time, and says what a poll says.",
 }
 """One sentence each. A failure of the suite names the anchor."""
 
@@ -80,3 +81,16 @@ def calmly(rule: str, *, expected: str) -> Iterator[None]:
 def told(error: BaseException) -> str:
     """An error in one line."""
     return f"{type(error).__name__}: {error}"
+
+
+def all_told(error: BaseException) -> Iterator[str]:
+    """Everything that an error and what led to it say."""
+    chain: BaseException | None = error
+    for _ in range(10):
+        if chain is None:
+            return
+        yield str(chain)
+        yield repr(chain)
+        yield repr(vars(chain))
+        yield " ".join(getattr(chain, "__notes__", ()))
+        chain = chain.__cause__ or chain.__context__

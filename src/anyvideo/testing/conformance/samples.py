@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
 from anyvideo.catalog.spec import ModelSpec, ModelStatus
-from anyvideo.provider import MediaRules, ProviderPlugin
+from anyvideo.provider import Delivery, MediaRules, ProviderPlugin
 from anyvideo.routing.fit import fit
 from anyvideo.testing.conformance.rules import broken
+from anyvideo.testing.deliveries import SECRET
 from anyvideo.testing.smallest import REQUESTABLE, draw_picture, lowest, shortest
 from anyvideo.types.plan import Fit, Rejection
 from anyvideo.types.request import Image, Task, VideoRequest
@@ -21,6 +24,10 @@ class Samples:
     `picture_url` is used where the vendor takes pictures by address only. `unpriced` names the models
     (without the provider) whose price nobody publishes. `kinds` says as what a simulated fault is to be
     understood, over the suite's own table: {"model_down": "BadRequest"}.
+
+    `deliver(answer, secret, at)` is what the vendor would post at that time, were a poll answered with that
+    JSON object, signed with a secret like `webhook_secret`: `standard_delivery`, or a function of your own.
+    `callback` is False where the address stands in the vendor's account and cannot be given with an order.
     """
 
     prompt: str = "a red kite over a green hill"
@@ -28,6 +35,9 @@ class Samples:
     picture_url: str = "https://pictures.example/first-frame.png"
     unpriced: frozenset[str] = frozenset()
     kinds: Mapping[str, str] = field(default_factory=dict)
+    deliver: Callable[[Mapping[str, Any], str, datetime], Delivery] | None = None
+    webhook_secret: str = field(default=SECRET, repr=False)
+    callback: bool = True
 
     def kinds_of(self, fault: str, usual: frozenset[str]) -> frozenset[str]:
         """As what a fault is to be understood."""

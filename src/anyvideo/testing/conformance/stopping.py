@@ -56,5 +56,14 @@ class Stopping:
                 update = await opened.cancel(sold.ref)
             failed = update.status is JobStatus.FAILED and not update.gone
             require(not failed, "cancel", expected="not a failure", got=update.status)
+            if wire.plugin.cancels == "stops":
+                after = await opened.fetch(sold.ref)
+                require(
+                    after.status is JobStatus.SUCCEEDED and after.outputs,
+                    "cancel",
+                    expected="a finished job keeps its file; a vendor whose cancel deletes it is declared"
+                    " cancels='may_delete_output'",
+                    got="it is gone" if after.gone else f"{after.status}, {len(after.outputs)} outputs",
+                )
 
         wire.run(work)

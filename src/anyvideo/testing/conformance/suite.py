@@ -20,6 +20,7 @@ from anyvideo.testing.conformance.manners import Manners
 from anyvideo.testing.conformance.rules import broken
 from anyvideo.testing.conformance.samples import Samples
 from anyvideo.testing.conformance.stopping import Stopping
+from anyvideo.testing.conformance.webhooks import Webhooks
 from anyvideo.testing.conformance.whole import Whole
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 _SERVER: Final = pytest.StashKey["SimulatorServer"]()
 
 
-class ProviderConformance(Declared, Buying, Following, Stopping, Answers, Manners, Abilities, Whole):
+class ProviderConformance(
+    Declared, Buying, Following, Stopping, Answers, Manners, Abilities, Webhooks, Whole
+):
     """Subclass it as `TestName` and override the fixture `plugin`; `samples` and `simulator` where need be.
 
     A failure says what was expected, what happened, and which rule of docs/providers.md it breaks.

@@ -19,6 +19,7 @@ from typing import Any, Final
 _WORKERS: Final = ("asyncio_", "AnyIO worker", "ThreadPoolExecutor")
 _PLUMBING: Final = frozenset({"_pyio", "codecs", "genericpath", "io", "os", "pathlib", "shutil", "tempfile"})
 _MAPPING: Final = frozenset({"_collections_abc", "collections", "os"})
+_WAITING: Final = frozenset({"concurrent", "multiprocessing", "queue", "threading"})
 _DEEP: Final = 40
 
 
@@ -26,6 +27,8 @@ class Watch:
     """What was seen while it was on. `packages` are the plugin's own top-level packages.
 
     `sleeps`, `blocks` and `reads` are sentences; `sockets` those that were opened in the watching thread.
+    `held` is the longest time that the loop was kept from everyone else, in seconds of this thread's CPU:
+    a busy machine stretches the wall clock, not that.
     """
 
     def __init__(self, packages: frozenset[str]) -> None:
@@ -33,6 +36,8 @@ class Watch:
         self.sleeps: list[str] = []
         self.blocks: list[str] = []
         self.reads: list[str] = []
+        self.held = 0.0
+        self._turned = 0.0
         self._sockets: list[weakref.ref[socket.socket]] = []
         self._thread = threading.get_ident()
 
@@ -48,13 +53,20 @@ class Watch:
         watching = _watching()
         environ = os.environ
         watching.append(self)
+        self._turned = time.thread_time()
         os.environ = _Environment(environ, self)  # type: ignore[assignment] # noqa: B003
         try:
-            with self._awake():
+            with self._awake(), self._unjoined():
                 yield self
         finally:
+            self.turned()
             os.environ = environ  # noqa: B003
             watching.remove(self)
+
+    def turned(self) -> None:
+        """The loop has come round: others have had their turn."""
+        now = time.thread_time()
+        self.held, self._turned = max(self.held, now - self._turned), now
 
     @contextmanager
     def _awake(self) -> Iterator[None]:
@@ -82,6 +94,32 @@ class Watch:
         finally:
             for place, name in places:
                 setattr(place, name, real)
+
+    @contextmanager
+    def _unjoined(self) -> Iterator[None]:
+        """Note waits for another thread: futures, queues, events and joins all end in one of these two."""
+        places = (threading.Condition, "wait"), (threading.Thread, "join")
+        real = [getattr(owner, name) for owner, name in places]
+
+        def noting(wait: Any) -> Any:
+            @functools.wraps(wait)
+            def noted(*args: Any, **options: Any) -> Any:
+                caller = sys._getframe(1)
+                if self._thread == threading.get_ident() and not _starts_a_thread(caller):
+                    where = self.own_caller(caller, through=_WAITING)
+                    if where is not None:
+                        self.blocks.append(f"a wait for another thread at {where}")
+                return wait(*args, **options)
+
+            return noted
+
+        for (owner, name), wait in zip(places, real, strict=True):
+            setattr(owner, name, noting(wait))
+        try:
+            yield
+        finally:
+            for (owner, name), wait in zip(places, real, strict=True):
+                setattr(owner, name, wait)
 
     def own_caller(self, frame: FrameType | None, *, through: frozenset[str] | None = None) -> str | None:
         """Where the plugin's own code stands among the callers; `through` bounds what lies between."""
@@ -152,7 +190,12 @@ class _Environment(MutableMapping[str, str]):
 
 
 class WatchedLoop(asyncio.SelectorEventLoop):
-    """A loop that notes who sleeps on it while a watch is on."""
+    """A loop that notes who sleeps on it and who holds it up while a watch is on."""
+
+    def _run_once(self) -> None:
+        super()._run_once()  # type: ignore[misc] # the one place that every turn goes through
+        for watch in _watching():
+            watch.turned()
 
     def call_at(  # type: ignore[override]
         self, when: float, callback: Any, *args: Any, context: Context | None = None
@@ -165,6 +208,15 @@ class WatchedLoop(asyncio.SelectorEventLoop):
                     watch.sleeps.append("asyncio.sleep" if where is None else f"asyncio.sleep under {where}")
             frame = frame.f_back if frame is not None else None
         return super().call_at(when, callback, *args, context=context)
+
+
+def _starts_a_thread(frame: FrameType | None) -> bool:
+    """Whether the wait is the moment until a thread that was just made has begun."""
+    while frame is not None and frame.f_globals.get("__name__") == "threading":
+        if frame.f_code is threading.Thread.start.__code__:
+            return True
+        frame = frame.f_back
+    return False
 
 
 @functools.cache
