@@ -1,4 +1,4 @@
-"""Write the generated parts of the pages beside this file; with `--check`, only say which are stale.
+"""Write the generated parts of the pages here and of those at the root; with `--check`, name the stale ones.
 
 A part stands between `<!-- generated: NAME -->` and `<!-- end -->`.
 """
@@ -7,24 +7,32 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import _client
+import _project
+import _settings
+from _markdown import fenced, table
 
 from anyvideo.catalog.spec import ModelSpec
 from anyvideo.plugins import Plugins
 from anyvideo.provider import ProviderPlugin
 from anyvideo.types.states import TERMINAL, TRANSITIONS, JobStatus
 
-PAGES = Path(__file__).parent
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(HERE.glob("*.md")))
 PART = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def main() -> int:
     """Rewrite every page that is stale; with `--check`, leave them and answer 1."""
-    stale = [page for page in sorted(PAGES.glob("*.md")) if current(page) != page.read_text("utf-8")]
+    stale = [page for page in PAGES if current(page) != page.read_text("utf-8")]
     for page in stale:
-        print(f"{page.name} is stale")
+        print(f"{page.relative_to(ROOT)} is stale")
         if "--check" not in sys.argv[1:]:
             page.write_text(current(page), "utf-8")
     return int(bool(stale) and "--check" in sys.argv[1:])
@@ -37,19 +45,6 @@ def current(page: Path) -> str:
         return f"{found[1]}\n{PARTS[found[2]]().rstrip()}\n\n{found[3]}"
 
     return PART.sub(part, page.read_text("utf-8"))
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(
-        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines
-    )
-
-
-def fenced(text: str, language: str = "") -> str:
-    """A code block."""
-    return f"```{language}\n{text.rstrip()}\n```"
 
 
 def plugins() -> Sequence[ProviderPlugin]:
@@ -198,12 +193,27 @@ def commands() -> str:
     from anyvideo.cli import app
 
     root: Any = get_command(app)
-    parts = [f"## anyvideo\n\n{root.help}\n\n{_options(root)}"]
-    for name, command in root.commands.items():
-        parts.append(_command(f"anyvideo {name}", command))
-        for below, child in getattr(command, "commands", {}).items():
-            parts.append(_command(f"anyvideo {name} {below}", child))
+    parts = [_command("anyvideo", root), *(_command(f"anyvideo {name}", one) for name, one in _below(root))]
     return "\n\n".join(parts)
+
+
+def command_list() -> str:
+    """Every command in one line."""
+    from typer.main import get_command
+
+    from anyvideo.cli import app
+
+    return table(
+        ("command", "does"),
+        [(f"`anyvideo {name}`", command.help) for name, command in _below(get_command(app))],
+    )
+
+
+def _below(group: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, command in getattr(group, "commands", {}).items():
+        if getattr(command, "invoke_without_command", True):
+            yield f"{prefix}{name}", command
+        yield from _below(command, f"{prefix}{name} ")
 
 
 def _command(name: str, command: Any) -> str:
@@ -232,13 +242,23 @@ def _default(parameter: Any) -> str:
 PARTS: Mapping[str, Callable[[], str]] = {
     "after": afterwards,
     "canceling": canceling,
+    "command-list": command_list,
     "commands": commands,
     "diagram": diagram,
     "error-tree": error_tree,
+    "events": _client.events,
     "exit-codes": exit_codes,
+    "index": partial(_project.index, ""),
+    "index-from-above": partial(_project.index, "docs/"),
+    "methods": _client.methods,
     "models": models,
+    "options": _client.options,
+    "profiles": _settings.profiles,
     "refusals": refusals,
+    "sessions": _project.sessions,
+    "settings": _settings.keys,
     "transitions": transitions,
+    "variables": lambda: _settings.variables(plugins()),
     "vendor-words": vendor_words,
 }
 

@@ -1,16 +1,16 @@
-"""What an `anyvideo.toml` may say, checked."""
+"""What an `anyvideo.toml` may say: tables of keys, and a file checked against them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 from anyvideo.catalog.table import Table
 from anyvideo.settings.profiles import BUILT_IN, Defaults, read_defaults
 from anyvideo.settings.sources import FILE, Document
-from anyvideo.types.budget import PERIODS, Budget, Period
+from anyvideo.types.budget import PERIODS, Budget
 from anyvideo.types.errors import ConfigurationError
 from anyvideo.types.money import hold_micros
 
@@ -22,6 +22,79 @@ PROFILES = frozenset(BUILT_IN)
 """Profiles that need no table of their own."""
 
 
+@dataclass(frozen=True, slots=True)
+class Key:
+    """How a key is read, and for people what it takes and does. A `needed` one must stand in its table."""
+
+    read: Callable[[Table, str], Any]
+    takes: str
+    does: str
+    needed: bool = False
+
+
+def _seconds(least: float, does: str) -> Key:
+    return Key(lambda t, key: t.number(key, least=least), f"seconds, at least {least:g}", does)
+
+
+def _one_of(words: Sequence[str], does: str) -> Key:
+    return Key(lambda t, key: t.choice(key, words), " or ".join(f'`"{word}"`' for word in words), does)
+
+
+KEYS: Mapping[str, Key] = {
+    "routes": Key(lambda t, key: t.table(key).lists(), "table of lists", "models by name; see below"),
+    "policy": _one_of(get_args(Policy), "in the order of the route, or the cheapest first"),
+    "plugins": Key(Table.texts, "list of texts", "the only plugins to load, by their entry points' names"),
+    "catalogs": Key(Table.words, "table of files", "your own facts and prices, by provider; see below"),
+    "concurrency": Key(Table.whole, "whole number", "jobs that a client sends or polls at once"),
+    "downloads": Key(
+        Table.whole, "whole number", "clips that it brings home at once, the first to expire first"
+    ),
+    "on_unknown": _one_of(get_args(OnUnknown), "whether a purchase of unknown fate may be made again"),
+    "max_duplicate_cost": Key(
+        Table.amount, "dollars as text", "the most that `resubmit` may pay twice a job"
+    ),
+    "image_transfer": _one_of(get_args(ImageTransfer), "how pictures reach the vendor"),
+    "image_fallback": _one_of(get_args(ImageFallback), "what follows a picture that cannot be read"),
+    "prompts": Key(Table.words, "table of texts", "templates; kept for a later version, nothing uses them"),
+}
+"""What stands at the top of the file, or of a profile's table."""
+
+TABLES: Mapping[str, Mapping[str, Key]] = {
+    "store": {
+        "path": Key(Table.text, "path or `memory:`", "where jobs, money and clips are kept", needed=True)
+    },
+    "output": {
+        "folder": Key(Table.text, "path", "where clips are saved"),
+        "template": Key(Table.text, "text", "names each clip below that folder"),
+    },
+    "budget": {
+        "limit": Key(Table.amount, "dollars as text", "the most that may be held and spent", needed=True),
+        "period": _one_of(PERIODS, "since when it counts, in UTC"),
+        "scope": Key(Table.text, "`project`, `user`, `job` or `call`", "whose it is; `user:ann` names one"),
+    },
+    "recovery": {
+        "quiet": _seconds(1, "a lost submit that no list shows for so long was never taken"),
+        "skew": _seconds(1, "how far the vendor's clock may be off"),
+        "look": _seconds(1, "between two looks at the vendor's list"),
+        "lease": _seconds(1, "how long a process that fell silent keeps its job from others"),
+    },
+    "timeouts": {
+        "connect": _seconds(1, "for a connection"),
+        "submit": _seconds(1, "silence after a submit; then its fate is unknown"),
+        "free": _seconds(1, "silence after any other call"),
+        "outputs": _seconds(1, "silence while a clip is fetched"),
+        "poll_min": _seconds(0.1, "the shortest time between two polls of a job"),
+        "poll_max": _seconds(0.1, "the longest"),
+    },
+    "storage": {
+        "s3_endpoint": Key(Table.text, "address", "of your S3 storage, where it is not AWS"),
+        "s3_region": Key(Table.text, "text", "its region"),
+        "supabase_url": Key(Table.text, "https address", "of your Supabase project"),
+    },
+}
+"""What stands in tables. Keys to a storage come from variables only, never from this file."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
     """The checked values of one profile. None: not said. Times in seconds."""
@@ -30,6 +103,7 @@ class Declared:
     policy: Policy | None = None
     plugins: tuple[str, ...] | None = None
     concurrency: int | None = None
+    downloads: int | None = None
     on_unknown: OnUnknown | None = None
     store: str | None = None
     output: Path | None = None
@@ -85,82 +159,41 @@ def _merged(common: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any
 
 
 def _read(t: Table, folder: Path) -> Declared:
-    routes = t.table("routes").lists() if t.has("routes") else {}
-    catalogs = t.words("catalogs") if t.has("catalogs") else {}
-    declared = Declared(
-        routes=routes,
-        policy=cast(Policy, t.choice("policy", get_args(Policy))) if t.has("policy") else None,
-        plugins=t.texts("plugins") if t.has("plugins") else None,
-        concurrency=t.whole("concurrency") if t.has("concurrency") else None,
-        on_unknown=cast(OnUnknown, t.choice("on_unknown", get_args(OnUnknown)))
-        if t.has("on_unknown")
-        else None,
-        store=_store(t.table("store"), folder) if t.has("store") else None,
-        **(_output(t.table("output"), folder) if t.has("output") else {}),
-        max_duplicate_micros=hold_micros(t.amount("max_duplicate_cost"))
-        if t.has("max_duplicate_cost")
-        else None,
-        budgets=(_budget(t.table("budget")),) if t.has("budget") else (),
-        windows=_windows(t.table("recovery")) if t.has("recovery") else {},
-        catalogs={name: _path(path, folder) for name, path in catalogs.items()},
-        prompts=t.words("prompts") if t.has("prompts") else {},
-        defaults=read_defaults(t.table("defaults")) if t.has("defaults") else Defaults(),
-        image_transfer=cast(ImageTransfer, t.choice("image_transfer", get_args(ImageTransfer)))
-        if t.has("image_transfer")
-        else None,
-        image_fallback=cast(ImageFallback, t.choice("image_fallback", get_args(ImageFallback)))
-        if t.has("image_fallback")
-        else None,
-        storage=_storage(t.table("storage")) if t.has("storage") else {},
-        **_times(t.table("timeouts") if t.has("timeouts") else None),
-    )
-    t.done()
-    return declared
-
-
-def _store(t: Table, folder: Path) -> str:
-    path = t.text("path")
-    t.done()
-    return path if path == "memory:" else str(_path(path, folder))
-
-
-def _storage(t: Table) -> dict[str, str]:
-    """Where private pictures lie. The keys to them come from variables only, never from this file."""
-    places = {name: t.text(name) for name in ("s3_endpoint", "s3_region", "supabase_url") if t.has(name)}
-    t.done()
-    return places
-
-
-def _output(t: Table, folder: Path) -> dict[str, Any]:
-    path = _path(t.text("folder"), folder) if t.has("folder") else None
-    template = t.text("template") if t.has("template") else None
-    t.done()
-    return {"output": path, "template": template}
-
-
-def _budget(t: Table) -> Budget:
-    period = cast(Period, t.choice("period", PERIODS)) if t.has("period") else "total"
-    limit, scope = t.amount("limit"), t.text("scope") if t.has("scope") else "project"
-    t.done()
-    return Budget(limit, period=period, scope=scope)
-
-
-def _windows(t: Table) -> dict[str, float]:
-    windows = {name: t.number(name, least=1) for name in ("quiet", "skew", "look", "lease") if t.has(name)}
-    t.done()
-    return windows
-
-
-def _times(t: Table | None) -> dict[str, Any]:
-    if t is None:
-        return {}
-    names = ("connect", "submit", "free", "outputs")
-    least, most = (t.number(key, least=0.1) if t.has(key) else None for key in ("poll_min", "poll_max"))
+    inner = {name: _said(t.table(name), keys) if t.has(name) else {} for name, keys in TABLES.items()}
+    defaults = read_defaults(t.table("defaults")) if t.has("defaults") else Defaults()
+    said = _said(t, KEYS)
+    store, output, budget, times = (inner[name] for name in ("store", "output", "budget", "timeouts"))
+    least, most = times.pop("poll_min", None), times.pop("poll_max", None)
     if least is not None and most is not None and most < least:
-        t.fail("poll_max", f"must be at least poll_min of {least:g}, not {most:g}")
-    timeouts = {name: t.number(name, least=1) for name in names if t.has(name)}
+        t.table("timeouts").fail("poll_max", f"must be at least poll_min of {least:g}, not {most:g}")
+    cap = said.pop("max_duplicate_cost", None)
+    catalogs = said.pop("catalogs", {})
+    return Declared(
+        **said,
+        max_duplicate_micros=None if cap is None else hold_micros(cap),
+        catalogs={name: _path(path, folder) for name, path in catalogs.items()},
+        store=_store(store["path"], folder) if store else None,
+        output=_path(output["folder"], folder) if "folder" in output else None,
+        template=output.get("template"),
+        budgets=(Budget(**budget),) if budget else (),
+        windows=inner["recovery"],
+        timeouts=times,
+        poll_min=least,
+        poll_max=most,
+        storage=inner["storage"],
+        defaults=defaults,
+    )
+
+
+def _said(t: Table, keys: Mapping[str, Key]) -> dict[str, Any]:
+    """The checked values of one table. Raises ConfigurationError, also for a key that is not known."""
+    said = {name: key.read(t, name) for name, key in keys.items() if t.has(name) or key.needed}
     t.done()
-    return {"timeouts": timeouts, "poll_min": least, "poll_max": most}
+    return said
+
+
+def _store(path: str, folder: Path) -> str:
+    return path if path == "memory:" else str(_path(path, folder))
 
 
 def _path(text: str, folder: Path) -> Path:

@@ -42,6 +42,7 @@ def load_settings(
         output=declared.output,
         template=declared.template,
         concurrency=_concurrency(lookup) or declared.concurrency or usual.concurrency,
+        downloads=declared.downloads or usual.downloads,
         timeouts=Timeouts(**declared.timeouts),
         poll_min=least if declared.poll_max is None else min(least, declared.poll_max),
         poll_max=max(least, usual.poll_max) if declared.poll_max is None else declared.poll_max,

@@ -47,8 +47,9 @@ class Settings:
 
     `route` is what a request without `models` uses, `pins` the versions of models that the older variables
     ask for: both are final after `for_plugins`. `store` is a path or "memory:". `output` None: the current
-    folder. `max_duplicate_micros` bounds what `on_unknown = "resubmit"` may pay twice. `catalogs` are files
-    over providers' models.
+    folder. `concurrency` jobs are driven and `downloads` clips brought home at once: more of these would only
+    share one line, and expire together. `max_duplicate_micros` bounds what `on_unknown = "resubmit"` may pay
+    twice. `catalogs` are files over providers' models.
     """
 
     profile: str
@@ -62,6 +63,7 @@ class Settings:
     output: Path | None = None
     template: str | None = None
     concurrency: int = 8
+    downloads: int = 4
     timeouts: Timeouts = field(default_factory=Timeouts)
     poll_min: float = 1.0
     poll_max: float = 30.0
