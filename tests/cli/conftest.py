@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from anyvideo.cli import app
+from anyvideo.testing.kit import simulated_vendors
+from anyvideo.testing.simulator import SimulatorServer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,3 +46,13 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         return Done(code=result.exit_code, out=result.stdout, err=result.stderr)
 
     return call
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatorServer]:
+    """Every vendor, simulated, and the environment that points at them."""
+    with SimulatorServer(simulated_vendors()) as serving:
+        serving.set_time(0.05)
+        for name, value in serving.env.items():
+            monkeypatch.setenv(name, value)
+        yield serving

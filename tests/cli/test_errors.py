@@ -11,6 +11,7 @@ import typer
 
 from anyvideo.cli.errors import EXIT_CODES, MEANINGS, ExitCode, exit_code, failed, interrupted, stopped
 from anyvideo.types import errors
+from anyvideo.types.batch import BatchResult, ClipResult
 from anyvideo.types.errors import AnyVideoError, InvalidRequest, MissingExtra
 from anyvideo.types.states import JobStatus
 
@@ -71,6 +72,32 @@ def test_every_error_can_be_shown(
         assert shown.out == ""
         assert error.message in shown.err
         assert "Traceback" not in shown.err
+
+
+@pytest.mark.parametrize(
+    ("names", "code"),
+    [
+        (["BudgetExceeded"], 5),
+        (["BudgetExceeded", "BudgetExceeded"], 5),
+        (["OutcomeUnknown"], 6),
+        (["StillRunning"], 7),
+        (["NoModelFits"], 3),
+        (["AllModelsFailed"], 4),
+        (["BudgetExceeded", "OutcomeUnknown"], 4),
+        (["StillRunning", "AllModelsFailed"], 4),
+        (["StoreError"], 4),
+        ([], 4),
+    ],
+)
+def test_a_failed_batch_has_the_code_that_all_its_failed_clips_have(names: list[str], code: int) -> None:
+    clips = [ClipResult(index=place, error=made(getattr(errors, name))) for place, name in enumerate(names)]
+    result = BatchResult(id="b", clips=(*clips, ClipResult(index=9)), wall_time=1.0)
+    assert exit_code(errors.BatchFailed("too few", result=result)) == code
+
+
+def test_a_clip_that_failed_with_somebody_elses_error_is_a_failure() -> None:
+    result = BatchResult(id="b", clips=(ClipResult(index=0, error=KeyError("x")),), wall_time=1.0)
+    assert exit_code(errors.BatchFailed("too few", result=result)) == 4
 
 
 def test_no_exit_code_is_listed_behind_one_that_hides_it() -> None:

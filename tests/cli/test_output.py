@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from anyvideo.cli.output import Target, sheet_path, slug
+from anyvideo.cli.output import Target, sheet_path
+from anyvideo.media.names import slug
 from anyvideo.types.errors import InvalidRequest
-from anyvideo.types.job import MediaInfo
+from anyvideo.types.job import Job, MediaInfo
 from anyvideo.types.money import Cost, CostBasis
+from anyvideo.types.request import VideoRequest
 from anyvideo.types.video import Video
+
+from .test_documents import JOB
 
 
 @pytest.fixture
@@ -26,6 +31,7 @@ def video(tmp_path: Path) -> Video:
         sha256="00",
         faststart=True,
     )
+    (tmp_path / "kept.mp4").write_bytes(b"clip")
     cost = Cost(micros=0, basis=CostBasis.COMPUTED)
     return Video(
         job_id="job_1",
@@ -36,6 +42,10 @@ def video(tmp_path: Path) -> Video:
         attempts=(),
         adjustments=(),
     )
+
+
+def asked(prompt: str) -> Job:
+    return replace(JOB, id="job_1", request=VideoRequest(prompt=prompt))
 
 
 @pytest.mark.parametrize(
@@ -60,8 +70,8 @@ def test_the_default_name_is_the_prompt_or_the_job(
     video: Video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert Target.of(None).place(video, "a fox") == Path("a-fox.mp4")
-    assert Target.of(None).place(video, "狐") == Path("job_1.mp4")
+    assert Target.of(None).save(video, asked("a fox")) == Path("a-fox.mp4")
+    assert Target.of(None).save(video, asked("狐")) == Path("job_1.mp4")
 
 
 @pytest.mark.parametrize("taken", ["a-fox.mp4", "a-fox.sheet.png"])
@@ -70,7 +80,7 @@ def test_a_taken_default_name_gives_way(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path(taken).write_text("somebody's")
-    assert Target.of(None).place(video, "a fox") == Path("a-fox-2.mp4")
+    assert Target.of(None).save(video, asked("a fox")) == Path("a-fox-2.mp4")
 
 
 def test_a_sheet_never_takes_the_name_of_the_picture_the_clip_was_made_of(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
+import anyio
 import pytest
 
 from anyvideo import (
@@ -49,8 +51,6 @@ async def test_a_wall_clock_that_jumps_does_not_end_the_quiet_window(house: Hous
     wall = house.clock.now
 
     def jumping() -> Any:
-        from datetime import timedelta
-
         return wall() + timedelta(seconds=300) if jumped else wall()
 
     async with house.client() as client:
@@ -61,6 +61,53 @@ async def test_a_wall_clock_that_jumps_does_not_end_the_quiet_window(house: Hous
         jumped.append(True)
         video = await client.wait(job)
     assert video.model == "luma/ray-flash-2"
+    assert len(house.charges()) == 1
+
+
+async def test_a_wall_clock_that_jumps_does_not_end_a_models_patience(house: House) -> None:
+    wall, jumped = house.clock.now, timedelta(0)
+    house.clock.now = lambda: wall() + jumped  # type: ignore[method-assign]
+    async with house.client() as client:
+        job = await client.submit("a fox", models=["runway/gen4.5", "luma/ray-flash-2"], duration=5)
+        while not house.charges():
+            await house.clock.sleep(0.5)
+        jumped = timedelta(hours=1)
+        video = await client.wait(job)
+    assert video.model == "runway/gen4.5"
+    assert len(house.charges()) == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "fields"),
+    [
+        ("replicate/seedance-1-lite", {"output": []}),
+        ("runway/gen4.5", {"output": []}),
+        ("luma/ray-flash-2", {"assets": None}),
+    ],
+)
+@pytest.mark.parametrize("looks", [1, 1000], ids=["at first", "for good"])
+async def test_a_success_whose_file_comes_a_moment_later_is_waited_for(
+    house: House, model: str, fields: dict[str, Any], looks: int
+) -> None:
+    [vendor] = [one for one in house.server.world.vendors if one.name == model.partition("/")[0]]
+    show, empty = vendor.show, []
+
+    def late(*arguments: Any, **named: Any) -> dict[str, Any]:
+        shown = show(*arguments, **named)
+        done = {"succeeded", "SUCCEEDED", "completed"} & {shown.get("status"), shown.get("state")}
+        if done and len(empty) < looks:
+            empty.append(shown)
+            return {**shown, **fields}
+        return shown
+
+    vendor.show = late  # type: ignore[method-assign]
+    async with house.client() as client:
+        if looks == 1:
+            assert (await client.generate("a fox", models=[model, "runway/veo3.1_fast"])).model == model
+        else:
+            with pytest.raises(AllModelsFailed) as caught:
+                await client.generate("a fox", models=model)
+            assert "without a file" in str(caught.value.exceptions[0])
     assert len(house.charges()) == 1
 
 
@@ -165,3 +212,16 @@ async def test_a_timeout_keeps_the_job(house: House) -> None:
 
 def test_a_surrogate_pair_that_is_whole_is_text() -> None:
     assert VideoRequest(prompt="a fox 🦊").prompt == "a fox 🦊"
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_closed_client_keeps_no_job_from_the_next_one(house: House, turns: int) -> None:
+    """Wherever each of its jobs stood when it was closed."""
+    async with house.client() as client:
+        for number in range(8):
+            await client.submit(f"fox {number}", models="luma/ray-flash-2")
+        await anyio.sleep(turns / 50)
+    begun = house.clock.monotonic()
+    async with house.client() as client:
+        assert {one.outcome for one in await client.recover()} == {"delivered"}
+    assert house.clock.monotonic() - begun < 80

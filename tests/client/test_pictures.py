@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
+import json
+import logging
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -15,24 +18,29 @@ import anyio
 import pytest
 from PIL import Image as Picture
 
+import anyvideo.net.storage as storage_module
 from anyvideo import (
     AllModelsFailed,
     AsyncClient,
     Event,
     EventKind,
+    Image,
     InvalidRequest,
     NoModelFits,
     Plugins,
     load_settings,
 )
-from anyvideo.provider import MediaRules, ServiceError
+from anyvideo.provider import GenerationFailed, MediaRules, ServiceError
 from anyvideo.testing.clock import VirtualClock
 from anyvideo.testing.fakes import FakeProvider, _Backend
+
+from .conftest import House
 
 pytestmark = pytest.mark.anyio
 
 SECRET = "wJalrXUtnFEMI-invented"
 SERVICE_KEY = "service-key-invented"
+TOKEN = "eyJhbGciOi.invented.token"
 
 
 def png(color: str = "teal", side: int = 48) -> bytes:
@@ -49,6 +57,8 @@ class Storage:
     objects: dict[str, bytes] = field(default_factory=dict)
     fails: int = 0
     redirect: str | None = None
+    signs: bool = True
+    asked: list[tuple[str, dict[str, str], object]] = field(default_factory=list)
     seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
     @property
@@ -78,6 +88,21 @@ def storage() -> Iterator[Storage]:
             self.send_header("ETag", '"one"')
             self.end_headers()
             self.wfile.write(content or b"")
+
+        def do_POST(self) -> None:
+            """Supabase's signing of an object, as its own clients ask for it."""
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            kept.asked.append((self.path, headers, body))
+            name = self.path.removeprefix("/storage/v1")
+            status = 503 if kept.fails else 200 if kept.signs else 400
+            kept.fails -= bool(kept.fails)
+            told = {"signedURL": f"{name}?token={TOKEN}"} if status == 200 else {"error": "not_found"}
+            content = json.dumps(told).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
 
         def log_message(self, *_: object) -> None:
             pass
@@ -303,6 +328,16 @@ async def test_reference_images_ride_in_the_metadata(desk: Desk) -> None:
     assert "reference_images" in [note.field for note in job.attempts[0].fit.adjustments]
 
 
+async def test_a_reference_that_cannot_be_read_is_an_error_and_takes_no_picture_away(desk: Desk) -> None:
+    async with desk.client('image_fallback = "text"') as client:
+        for missing in ("nowhere.png", "s3://cast/none.png"):
+            with pytest.raises(InvalidRequest) as caught:
+                await client.submit("both meet", image=png(), reference_images={"fox": missing})
+            assert caught.value.field == "reference_images"
+            assert caught.value.message.startswith("fox: ")
+    assert desk.fake.orders == []
+
+
 async def test_an_earlier_clip_is_the_first_picture_of_the_next(desk: Desk) -> None:
     async with desk.client() as client:
         first = await client.generate("a fox wakes")
@@ -367,3 +402,172 @@ async def test_an_upload_that_fails_three_times_goes_on_as_text_where_allowed(de
     assert any(note.field == "image" and "attic is locked" in note.reason for note in video.adjustments)
     assert EventKind.IMAGE_DROPPED in [event.kind for event in desk.events]
     assert [line.cost_micros for line in spent] == [100_000]
+
+
+# Vendors that take addresses only
+
+
+@pytest.fixture
+def by_address(desk: Desk) -> Desk:
+    """A vendor that takes addresses only."""
+    desk.plugins = Plugins.of(replace(desk.fake.plugin(), media=MediaRules()))
+    return desk
+
+
+@pytest.fixture
+def public(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The storage is on loopback here, where no vendor could fetch from: the guard of its address is off."""
+    monkeypatch.setattr(storage_module, "unreachable", lambda _: None)
+
+
+@pytest.mark.usefixtures("public")
+async def test_a_private_s3_picture_goes_by_an_address_that_is_signed_for_an_hour(by_address: Desk) -> None:
+    by_address.storage.objects["/scenes/act%201/lake.png"] = png()
+    async with by_address.client() as client:
+        await client.generate("a lake", image="s3://scenes/act 1/lake.png")
+    address, _, query = by_address.sent().partition("?")
+    said = dict(part.split("=", 1) for part in query.split("&"))
+    assert address == f"{by_address.storage.url}/scenes/act%201/lake.png"
+    assert said["X-Amz-Expires"] == "3600"
+    assert said["X-Amz-Credential"].startswith("AKIDINVENTED%2F")
+    assert len(said["X-Amz-Signature"]) == 64
+    assert SECRET not in query
+
+
+@pytest.mark.usefixtures("public")
+async def test_a_private_supabase_picture_goes_by_an_address_that_is_signed_for_an_hour(
+    by_address: Desk,
+) -> None:
+    by_address.storage.objects["/storage/v1/object/authenticated/scenes/lake%201.png"] = png()
+    async with by_address.client() as client:
+        await client.generate("a lake", image="supabase://scenes/lake 1.png")
+    [(path, headers, body)] = by_address.storage.asked
+    assert path == "/storage/v1/object/sign/scenes/lake%201.png"
+    assert (headers["authorization"], headers["apikey"]) == (f"Bearer {SERVICE_KEY}", SERVICE_KEY)
+    assert body == {"expiresIn": 3600}
+    assert by_address.sent() == f"{by_address.storage.url}{path}?token={TOKEN}"
+
+
+@pytest.mark.usefixtures("public")
+async def test_a_signed_address_is_in_no_file_log_or_event(
+    by_address: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not even where the vendor's words of failure repeat it."""
+    caplog.set_level(logging.DEBUG)
+    by_address.storage.objects["/storage/v1/object/authenticated/scenes/lake.png"] = png()
+    address = f"{by_address.storage.url}/storage/v1/object/sign/scenes/lake.png?token={TOKEN}"
+    by_address.fake.fails(GenerationFailed(f"could not fetch '{address}': 403"))
+    async with by_address.client() as client:
+        with pytest.raises(AllModelsFailed) as caught:
+            await client.generate("a lake", image="supabase://scenes/lake.png")
+        jobs = await client.jobs()
+    assert by_address.sent() == address
+    told = [
+        str(caught.value),
+        repr(caught.value.exceptions),
+        repr(jobs),
+        repr(by_address.events),
+        caplog.text,
+    ]
+    kept = [path.read_bytes() for path in by_address.folder.rglob("*") if path.is_file()]
+    assert not any(TOKEN in text for text in told)
+    assert not any(TOKEN.encode() in content for content in kept)
+    assert "/sign/scenes/lake.png" in str(caught.value)
+
+
+async def test_a_storage_that_no_vendor_can_reach_signs_nothing(by_address: Desk) -> None:
+    by_address.storage.objects["/scenes/lake.png"] = png()
+    async with by_address.client() as client:
+        with pytest.raises(NoModelFits, match="by address only"):
+            await client.submit("a lake", image="s3://scenes/lake.png")
+    assert by_address.fake.orders == []
+
+
+@pytest.mark.usefixtures("public")
+async def test_content_stays_content_for_a_vendor_that_takes_addresses_only(by_address: Desk) -> None:
+    async with by_address.client() as client:
+        with pytest.raises(NoModelFits, match="by address only"):
+            await client.submit("a lake", image=png())
+
+
+@pytest.mark.usefixtures("public")
+async def test_url_hands_a_private_picture_over_as_an_address_to_any_vendor(desk: Desk) -> None:
+    desk.storage.objects["/scenes/lake.png"] = png()
+    async with desk.client() as client:
+        await client.generate("a lake", image="s3://scenes/lake.png", image_transfer="url")
+    assert desk.sent().startswith(f"{desk.storage.url}/scenes/lake.png?X-Amz-")
+
+
+async def test_url_says_where_a_private_picture_can_have_no_address(desk: Desk) -> None:
+    desk.storage.objects["/scenes/lake.png"] = png()
+    async with desk.client() as client:
+        with pytest.raises(InvalidRequest, match="public address") as caught:
+            await client.submit("a lake", image="s3://scenes/lake.png", image_transfer="url")
+    assert caught.value.field == "image_transfer"
+
+
+@pytest.mark.usefixtures("public")
+async def test_a_storage_that_signs_badly_is_asked_three_times_and_costs_nothing(by_address: Desk) -> None:
+    by_address.storage.objects["/storage/v1/object/authenticated/scenes/lake.png"] = png()
+    async with by_address.client() as client:
+        job = await client.submit("a lake", image="supabase://scenes/lake.png")
+        by_address.storage.fails = 2
+        await client.wait(job)
+        assert len(by_address.storage.asked) == 3
+        by_address.storage.signs = False
+        with pytest.raises(AllModelsFailed, match="may not be signed"):
+            await client.generate("an owl", image="supabase://scenes/lake.png")
+        video = await client.generate("a hare", image="supabase://scenes/lake.png", image_fallback="text")
+        spent = await client.spend()
+    assert [order.media for order in by_address.fake.orders[1:]] == [{}]
+    assert any(note.field == "image" and "may not be signed" in note.reason for note in video.adjustments)
+    assert sum(line.cost_micros or 0 for line in spent) == 200_000
+
+
+async def test_a_lost_purchase_with_a_signed_picture_is_found_again(house: House) -> None:
+    """The vendor lists the signed address of the first send; what is compared does not hold it."""
+    content = png(side=512)
+    kept = Image(
+        data=content,
+        content_type="image/png",
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        storage_address="s3://scenes/lake.png",
+    )
+    house.server.fault("luma", "disconnect_after_accept", times=1)
+    keys = {
+        "AWS_ACCESS_KEY_ID": "AKIDINVENTED",
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_REGION": "eu-central-1",
+        "AWS_ENDPOINT_URL": "https://objects.example.com",
+    }
+    async with house.client(environ=keys) as client:
+        video = await client.generate("a lake", image=kept, models="luma/ray-flash-2", duration=5)
+    [sold] = house.server.world.jobs.values()
+    assert "https://objects.example.com/scenes/lake.png?X-Amz-" in str(sold.request)
+    assert len(house.charges()) == len(video.attempts) == 1
+    files = [path for path in house.folder.rglob("*") if path.is_file()]
+    assert not any(b"X-Amz-Signature" in path.read_bytes() for path in files)
+
+
+# Without a picture that cannot be read
+
+
+@pytest.mark.parametrize("image", ["nowhere.png", "https://10.0.0.7/a.png"])
+async def test_a_plan_and_a_batch_go_on_without_a_picture_as_a_purchase_does(desk: Desk, image: str) -> None:
+    async with desk.client('image_fallback = "text"') as client:
+        plan = await client.plan("a lake", image=image)
+        result = await client.batch([{"prompt": "a lake", "image": image}, {"prompt": "an owl"}])
+    assert [note.field for note in plan.candidates[0].fit.adjustments] == ["image"]
+    assert [order.media for order in desk.fake.orders] == [{}, {}]
+    assert result.successful == 2
+
+
+@pytest.mark.usefixtures("public")
+async def test_a_plan_says_too_that_content_is_no_address(desk: Desk) -> None:
+    async with desk.client() as client:
+        with pytest.raises(InvalidRequest, match="public address") as caught:
+            await client.plan("a lake", image=png(), image_transfer="url")
+        plan = await client.plan("a lake", image="s3://scenes/lake.png", image_transfer="url")
+    assert caught.value.field == "image_transfer"
+    assert plan.candidates

@@ -111,6 +111,25 @@ def test_too_few_clips_are_saved_all_the_same(here: Path, run: Run, server: Simu
 
 
 @pytest.mark.parametrize(
+    ("fault", "options", "code", "kind"),
+    [
+        ("disconnect_after_accept", (), 6, "OutcomeUnknown"),
+        ("stuck", ("--timeout", "2"), 7, "StillRunning"),
+    ],
+)
+def test_clips_that_failed_alike_give_the_command_their_own_exit_code(
+    here: Path, run: Run, server: SimulatorServer, fault: str, options: tuple[str, ...], code: int, kind: str
+) -> None:
+    server.fault("runway", fault, times=2)
+    route = ("-m", "runway/gen4.5", "--poll-interval", "0.1")
+    done = run("batch", write(here), *route, *options, "--json")
+    assert done.code == code, done.err
+    assert [clip["error"] and clip["error"]["type"] for clip in done.document["clips"]].count(kind) == 2
+    assert (done.document["successful"], done.document["error"]["type"]) == (1, "BatchFailed")
+    assert len(list((here / "scenes").glob("*.mp4"))) == 1
+
+
+@pytest.mark.parametrize(
     ("arguments", "code", "field"),
     [
         (("scenes.yaml", "--budget", "0.10"), 5, "budget"),

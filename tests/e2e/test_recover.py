@@ -64,6 +64,27 @@ def test_the_jobs_of_another_account_or_address_are_shown_and_left_alone(
     assert len(server.world.requests) == asked
 
 
+def test_a_job_of_a_replaced_key_is_taken_over_when_it_is_named(
+    server: SimulatorServer, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.set_time(0.6)
+    left = run("generate", FOX, *LUMA, *LEFT).document["job_id"]
+    monkeypatch.setenv("LUMAAI_API_KEY", "luma-the-new-one")
+    way_out = f"anyvideo recover --take-over {left}"
+    stopped = run("resume", left)
+    assert (stopped.code, way_out in stopped.err) == (2, True)
+    shown = run("recover")
+    assert (shown.code, way_out in shown.out) == (0, True)
+    server.fault("luma", "gone", times=1)
+    refused = run("recover", "--take-over", left, "--json")
+    (one,) = refused.document["jobs"]
+    assert (refused.code, one["outcome"], "left alone" in one["problem"]) == (2, "elsewhere", True)
+    taken = run("recover", "--take-over", left, "--json")
+    assert (taken.code, taken.document["jobs"][0]["outcome"]) == (0, "delivered")
+    assert "taken over with another key" in run("jobs", "show", left).out
+    assert run("recover", "--take-over", "job_nobody_has").code == 2
+
+
 def test_a_job_shows_every_write_and_what_it_cost(server: SimulatorServer, run: Run) -> None:
     server.fault("replicate", "failed", times=1)
     fast = ("--poll-interval", "0.02", "--json")

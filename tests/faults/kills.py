@@ -58,7 +58,10 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kill:
-    """One run. `point` kills the buyer, `later` the first process after it; None: nobody is killed there."""
+    """One run. `point` kills the buyer, `later` the first process after it; None: nobody is killed there.
+
+    `rotated`: the processes after the buyer have another key of the same account.
+    """
 
     number: int
     kind: str
@@ -70,6 +73,7 @@ class Kill:
     again: bool = False
     resolve: bool = False
     late_list: bool = False
+    rotated: bool = False
 
     @property
     def name(self) -> str:
@@ -91,7 +95,7 @@ def planned(count: int, seed: int) -> list[Kill]:
     draw.shuffle(cells)
     early: list[tuple[str, str | None, str | None]] = []
     for point in POINTS:
-        certain = [cell for cell in cells if cell[2] == point and surely_reached(*cell)]
+        certain = [cell for cell in cells if cell[2] == point and surely_killed(*cell)]
         early.append(draw.choice(certain))
     ordered = early + [cell for cell in cells if cell not in early]
     kills = []
@@ -104,11 +108,20 @@ def planned(count: int, seed: int) -> list[Kill]:
 def surely_reached(kind: str, fault: str | None, point: str | None) -> bool:
     """Whether a purchase by this kind under this fault passes the point before it has come to rest."""
     assert point is not None
+    if point.startswith("takeover"):
+        return False
     if point.startswith("unknown"):
         return fault is not None
     if point.startswith(("W1", "W2")) or fault is None:
         return True
     return kind in LISTING and fault in TAKEN
+
+
+def surely_killed(kind: str, fault: str | None, point: str | None) -> bool:
+    """Whether some process of the run dies at the point: after the buyer, one with another key may."""
+    if point is not None and point.startswith("takeover"):
+        return kind != "local" and fault is None
+    return surely_reached(kind, fault, point)
 
 
 def mischief(
@@ -118,8 +131,11 @@ def mischief(
     later = None
     if point is not None and point.startswith("unknown") and fault is None:
         later, point = point, draw.choice(["W2.after", "W3.before"])
+    elif point is not None and point.startswith("takeover"):
+        later, point = point, draw.choice(["W2.after", "W3.before", "W3.after", "W4.before", "file.part"])
     elif wild:
         later = draw.choice([None, *POINTS])
+    rotated = kind != "local" and ((later or "").startswith("takeover") or (wild and draw.random() < 0.2))
     copies = 2 if wild and kind != "local" and draw.random() < 0.3 else 1
     return Kill(
         number=number,
@@ -129,9 +145,10 @@ def mischief(
         later=later,
         passes=draw.randint(1, copies),
         copies=copies,
-        again=draw.random() < 0.3,
+        again=draw.random() < 0.3 and not rotated,
         resolve=draw.random() < 0.5,
         late_list=kind in LISTING and draw.random() < 0.3,
+        rotated=rotated,
     )
 
 
@@ -171,7 +188,11 @@ class Yard:
             self._recover(kill, folder)
             charges = self._charges(kill, before)
         nobody_can_tell = kill.kind == "runway" and not kill.resolve
-        books = oracle.check(folder, charges, nobody_can_tell=nobody_can_tell)
+        unproven = kill.kind in LISTING and kill.rotated
+        books = oracle.check(folder, charges, nobody_can_tell=nobody_can_tell or unproven)
+        if kill.kind in LISTING:
+            owned = {line["provider_job_id"] for line in books.attempts.values()}
+            assert owned.issuperset(charge.provider_job_id for charge in charges), "a listed job is lost"
         if kill.kind in (*LISTING, "local") and kill.point is None:
             assert len(books.jobs) == kill.copies
         secrets = [value for name, value in self.server.env.items() if not name.endswith("URL")]
@@ -200,7 +221,7 @@ class Yard:
         """Let one process after another recover until nothing moves any more."""
         point = None if kill.again else kill.later
         for _ in range(MOST_PROCESSES):
-            result = self._process(folder, {"TASK": "recover"}, point=point)
+            result = self._process(folder, {"TASK": "recover", **self._new_keys(kill)}, point=point)
             point = None
             if result is not None and result["rest"]:
                 return
@@ -209,7 +230,11 @@ class Yard:
     def _resolve(self, kill: Kill, folder: Path, charges: list[Charge]) -> None:
         owned = {line["provider_job_id"] for line in oracle.Books.read(folder / "jobs.db").attempts.values()}
         handles = [charge.provider_job_id for charge in charges if charge.provider_job_id not in owned]
-        self._process(folder, {"TASK": "resolve", "ORDER": json.dumps({"handles": handles})})
+        order = json.dumps({"handles": handles})
+        self._process(folder, {"TASK": "resolve", "ORDER": order, **self._new_keys(kill)})
+
+    def _new_keys(self, kill: Kill) -> dict[str, str]:
+        return {"ROTATED": "2"} if kill.rotated else {}
 
     def _process(
         self, folder: Path, arguments: dict[str, str], *, point: str | None = None, passes: int = 1

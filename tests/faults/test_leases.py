@@ -23,6 +23,10 @@ WIRE = ("W2.after", "W3.before")
 CREATES = ("/predictions", "/text_to_video", "/generations", "/generations/video")
 
 
+BRINGS_THE_HANDLE = ("runway", "W3.before")
+"""Where nobody could tell, whoever wakes with the vendor's answer in hand resolves the unknown outcome by it."""
+
+
 class StoppedYard(Yard):
     """Stops the buyer where a killed one would have died."""
 
@@ -46,7 +50,8 @@ class StoppedYard(Yard):
             buyer.go_on()
         assert buyer.wait(PATIENCE) == ("exited", 0), (folder / "worker.out").read_text()
         if kill.point != "W1.before":
-            assert oracle.Books.read(folder / "jobs.db") == taken_over, "a stale writer was not refused"
+            if (kill.kind, kill.point) != BRINGS_THE_HANDLE:
+                assert oracle.Books.read(folder / "jobs.db") == taken_over, "a stale writer was not refused"
             assert self._posts(seen) == posts, "the one that was taken over sent again"
         charges = self._charges(kill, before)
         assert len(charges) <= 1

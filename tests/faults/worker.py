@@ -4,7 +4,8 @@ Everything it needs stands in environment variables, the vendors' own among them
 
 - `ANYVIDEO_FAULTS_TASK`: buy, recover or spend; what it came to is written to `ANYVIDEO_FAULTS_RESULT`;
 - `ANYVIDEO_FAULTS_POINT`, `_PASS`, `_SIGNAL`: at which pass of which named point it sends itself KILL or STOP;
-- `ANYVIDEO_FAULTS_ORDER`: JSON, the arguments of the purchase; `ANYVIDEO_FAULTS_LAG`: the list lag to declare.
+- `ANYVIDEO_FAULTS_ORDER`: JSON, the arguments of the purchase; `ANYVIDEO_FAULTS_LAG`: the list lag to declare;
+- `ANYVIDEO_FAULTS_ROTATED`: what every key ends in since it was replaced; jobs of the old ones are taken over.
 
 Starting Python and importing the SDKs takes most of a second, so `python worker.py --serve` does that once and
 forks a process for each line of JSON on its stdin: a real process, really killed. It answers with lines of
@@ -30,6 +31,7 @@ import anyio
 
 if TYPE_CHECKING:
     from anyvideo import AsyncClient
+    from anyvideo.provider import ProviderPlugin
 
 REST = frozenset({"delivered", "failed", "canceled", "held", "elsewhere"})
 """What `recover` says of jobs to which nothing more happens by itself."""
@@ -66,7 +68,15 @@ def client_options() -> dict[str, Any]:
     plugins = [
         replace(plugin, recovery=replace(plugin.recovery, list_lag=lag)) for plugin in Plugins.discover().all
     ]
-    return {"plugins": Plugins.of(*plugins)}
+    return {"plugins": Plugins.of(*plugins), **({"keys": new_keys(plugins)} if told("ROTATED") else {})}
+
+
+def new_keys(plugins: list[ProviderPlugin]) -> dict[str, str]:
+    """Another key for every vendor that has one."""
+    old = {
+        plugin.name: next(filter(None, map(os.environ.get, plugin.key_variables)), "") for plugin in plugins
+    }
+    return {name: key + told("ROTATED") for name, key in old.items() if key}
 
 
 async def buy() -> dict[str, Any]:
@@ -95,7 +105,8 @@ async def recover() -> dict[str, Any]:
     from anyvideo import AsyncClient
 
     async with AsyncClient(**client_options()) as client:
-        found = await client.recover(timeout=20)
+        left = [job for job in await client.jobs() if not job.finished] if told("ROTATED") else []
+        found = await client.recover(take_over=left, timeout=20)
     outcomes = [one.outcome for one in found]
     return {
         "outcomes": outcomes,

@@ -177,7 +177,9 @@ async def test_a_vendors_job_is_claimed_once(store: SQLiteStore) -> None:
     assert claimed[1] is None
     assert (await store.load("hare")).attempts[0].ref is None
     assert await store.owned(ACCOUNT, ["made-1", "made-2"]) == {"made-1"}
-    other = replace(ACCOUNT, key_hash="ba9876543210")
+    replaced = replace(ACCOUNT, key_hash="ba9876543210")
+    assert await store.owned(replaced, ["made-1"]) == {"made-1"}
+    other = replace(ACCOUNT, origin="https://other.example")
     assert await store.owned(other, ["made-1"]) == set()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from anyvideo.net.sanitize import HIDDEN, origin_and_path, origin_of, shown_headers
+from anyvideo.net.sanitize import HIDDEN, origin_and_path, origin_of, shown_headers, without_queries
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,21 @@ def test_headers_are_hidden_unless_known_to_be_harmless() -> None:
     assert shown["Retry-After"] == "5"
     assert shown["Location"] == "https://cdn.example.com/a"
     assert shown["Authorization"] == HIDDEN
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("no https://a.example/b.png?t=sesame&u=1: 403", "no https://a.example/b.png?[hidden] 403"),
+        ("'https://a.example/b?t=sesame' is none", "'https://a.example/b?[hidden]' is none"),
+        ('{"url": "HTTPS://A.example/b.png#sesame"}', '{"url": "https://a.example/b.png?[hidden]"}'),
+        (
+            "http://x:sesame@a.example/b http://c.example?s",
+            "http://a.example/b?[hidden] http://c.example?[hidden]",
+        ),
+        ("see https://docs.example/errors or ask? no", "see https://docs.example/errors or ask? no"),
+        ("the prompt was refused", "the prompt was refused"),
+    ],
+)
+def test_a_text_loses_the_secrets_of_the_addresses_in_it(text: str, shown: str) -> None:
+    assert without_queries(text) == shown

@@ -9,13 +9,19 @@ from typing import TypeVar
 
 from anyvideo.catalog.spec import ModelSpec, Price, PriceUnit
 from anyvideo.types.job import UsageValue
-from anyvideo.types.money import Cost, CostBasis, Quote, cost_micros, hold_micros
+from anyvideo.types.money import MICROS_PER_DOLLAR, Cost, CostBasis, Quote, cost_micros, hold_micros
 from anyvideo.types.plan import Fit
 
 T = TypeVar("T")
 
 FRESH = timedelta(days=90)
 """A price that was checked longer ago is shown as stale."""
+
+MOST_MICROS = 10_000 * MICROS_PER_DOLLAR
+"""No clip costs more: a vendor's measure that comes to more is not believed."""
+
+_MOST_UNITS = 10_000_000
+"""More seconds, frames, pixels in a row or credits than any clip has."""
 
 
 def quote(spec: ModelSpec, fit: Fit, *, today: date, vendor_deadline: bool) -> Quote:
@@ -43,10 +49,13 @@ def computed_cost(spec: ModelSpec, fit: Fit, usage: Mapping[str, UsageValue]) ->
 
     Usage keys: `compute_seconds`, `output_seconds`, `videos`, `credits`, `frames`, `width`, `height`,
     `resolution`, `audio`. What the vendor does not report is taken as ordered, except compute seconds,
-    which no order fixes.
+    which no order fixes; so is a measure below 0 or beyond all sense.
     """
     amount = _amount(_matching(spec, {**_axes(fit), **_reported_axes(usage)}), fit, usage)
-    return None if amount is None else Cost(micros=cost_micros(amount), basis=CostBasis.COMPUTED)
+    micros = None if amount is None else cost_micros(amount)
+    if micros is None or not 0 <= micros <= MOST_MICROS:
+        return None
+    return Cost(micros=micros, basis=CostBasis.COMPUTED)
 
 
 def vendor_deadline_seconds(spec: ModelSpec) -> float | None:
@@ -133,7 +142,7 @@ def _number(usage: Mapping[str, UsageValue], key: str) -> Decimal | None:
     value = usage.get(key)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return _exact(value)
+    return _exact(value) if 0 <= value <= _MOST_UNITS else None
 
 
 def _exact(value: float) -> Decimal:

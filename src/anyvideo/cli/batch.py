@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +18,7 @@ from anyvideo.cli.console import emit
 from anyvideo.cli.documents import error_document
 from anyvideo.cli.errors import Interrupted, exit_code, failed, show_error
 from anyvideo.cli.session import session_of
-from anyvideo.types.errors import AnyVideoError, BatchFailed, InvalidRequest
+from anyvideo.types.errors import BatchFailed, InvalidRequest
 
 if TYPE_CHECKING:
     from anyvideo.types.batch import BatchResult
@@ -43,7 +45,10 @@ Folder = Annotated[
         "--output", "-o", metavar="FOLDER", help="Where the clips go; default: named like the file."
     ),
 ]
-Name = Annotated[str, typer.Option(metavar="TEMPLATE", help="How the clips' files are named.")]
+Name = Annotated[
+    str | None,
+    typer.Option(metavar="TEMPLATE", help=f"How the clips' files are named; default: {USUAL_NAME}."),
+]
 
 
 def batch(
@@ -56,48 +61,57 @@ def batch(
     not_before: NotBefore = None,
     batch_id: BatchId = None,
     models: opt.Models = None,
+    image_transfer: opt.ImageTransfer = None,
+    image_fallback: opt.ImageFallback = None,
     timeout: opt.Timeout = None,
     attempt_timeout: opt.AttemptTimeout = None,
     poll_interval: opt.PollInterval = None,
     output: Folder = None,
-    name: Name = USUAL_NAME,
+    name: Name = None,
     as_json: opt.AsJson = False,
 ) -> None:
     """Buy many clips within one budget."""
     told = read_clip_file(file)
     terms = told.terms | opt.given(locals(), ("concurrency", "min_successes", "budget", "batch_id"))
-    options = told.options | opt.given(locals(), ("models", "timeout", "attempt_timeout", "poll_interval"))
+    options = told.options | opt.given(locals(), opt.EVERY_CLIP)
     terms["not_before"] = None if not_before is None else read_moment(not_before, datetime.now().astimezone())
     session = session_of(ctx)
     settings = session.settings()
-    shelf = Shelf.of(output or (settings.output or Path()) / file.stem, name)
+    shelf = Shelf.of(
+        output or (settings.output or Path()) / file.stem, name or settings.template or USUAL_NAME
+    )
+    options["output"] = shelf.name
     board = Board()
-    with session.client(board, settings=settings) as client:
+    error: BatchFailed | None = None
+    with session.client(board, settings=replace(settings, output=shelf.folder)) as client:
         try:
             with board:
                 result = client.batch(told.clips, resume=resume, **(options | terms))
-        except BatchFailed as error:
-            raise _told(shelf, error.result, as_json=as_json, error=error) from None
+        except BatchFailed as failure:
+            error, result = failure, failure.result
         except KeyboardInterrupt:
             raise failed(_interrupted(board.batch_id), as_json=as_json) from None
-        except InvalidRequest as error:
-            raise _begun_before(error) from None
-    raise _told(shelf, result, as_json=as_json)
+        except InvalidRequest as wrong:
+            raise _begun_before(wrong) from None
+        saved = shelf.save(result, {video.job_id: client.job(video.job_id) for video in result.videos})
+    _tell(result, saved, shelf.draw(result, saved), as_json=as_json, error=error)
+    raise typer.Exit(0 if error is None else exit_code(error))
 
 
-def _told(
-    shelf: Shelf, result: BatchResult, *, as_json: bool, error: AnyVideoError | None = None
-) -> typer.Exit:
-    """Save and show what there is; raise what it returns."""
-    saved = shelf.save(result)
-    sheet = shelf.draw(result, saved)
+def _tell(
+    result: BatchResult,
+    saved: Mapping[int, Path],
+    sheet: Path | None,
+    *,
+    as_json: bool,
+    error: BatchFailed | None,
+) -> None:
     if as_json:
         emit(batch_document(result, saved, sheet) | ({} if error is None else error_document(error)))
-    else:
-        show_batch(result, saved, sheet)
-        if error is not None:
-            show_error(error)
-    return typer.Exit(0 if error is None else exit_code(error))
+        return
+    show_batch(result, saved, sheet)
+    if error is not None:
+        show_error(error)
 
 
 def _interrupted(batch_id: str | None) -> Interrupted:

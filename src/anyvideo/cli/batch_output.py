@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import re
-import string
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from anyvideo.cli.console import notes, results, table
 from anyvideo.cli.documents import (
     Document,
+    adjustment_document,
     amount,
     attempt_document,
     cost_document,
     error_document,
     info_document,
 )
-from anyvideo.cli.output import slug
-from anyvideo.types.errors import AnyVideoError, InvalidRequest
+from anyvideo.media.names import check_template, place
+from anyvideo.types.errors import AnyVideoError, InvalidRequest, MediaError
 from anyvideo.types.money import dollars
 
 if TYPE_CHECKING:
     from anyvideo.types.batch import BatchResult, ClipResult
+    from anyvideo.types.job import Job
+    from anyvideo.types.video import Video
 
-FIELDS = ("batch_id", "index", "job_id", "model", "prompt")
 USUAL_NAME = "clip_{index}.mp4"
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,17 +40,10 @@ class Shelf:
     def of(cls, folder: Path, name: str) -> Self:
         """Raises InvalidRequest (field `output` or `name`)."""
         try:
-            fields = [part for _, part, _, _ in string.Formatter().parse(name) if part is not None]
-        except ValueError as error:
-            raise InvalidRequest(f"the name {name!r} is no template: {error}", field="name") from error
-        path = PurePosixPath(name)
-        if set(fields) - {*FIELDS} or path.is_absolute() or ".." in path.parts or path.suffix != ".mp4":
-            raise InvalidRequest(
-                f"the name {name!r} cannot be used",
-                field="name",
-                hint=f"a relative path that ends in .mp4, with {', '.join(f'{{{one}}}' for one in FIELDS)}",
-            )
-        if not {"index", "job_id"} & {*fields}:
+            check_template(name)
+        except InvalidRequest as error:
+            raise InvalidRequest(error.message, field="name", hint=error.hint) from error
+        if "{index}" not in name and "{job_id}" not in name:
             raise InvalidRequest(
                 f"the name {name!r} is the same for every clip", field="name", hint="put {index} into it"
             )
@@ -61,15 +53,27 @@ class Shelf:
             raise InvalidRequest(f"{folder} cannot be used: {error.strerror}", field="output") from error
         return cls(folder=folder, name=name)
 
-    def save(self, result: BatchResult) -> dict[int, Path]:
-        """Save every delivered clip; says where each lies."""
+    def save(self, result: BatchResult, jobs: Mapping[str, Job]) -> dict[int, Path]:
+        """Where each delivered clip lies: below the folder already, or now under its name.
+
+        `jobs` are those that delivered, by their ids. A clip that cannot be saved is told on stderr.
+        """
         saved: dict[int, Path] = {}
         for clip in result.clips:
             if clip.video is not None:
-                path = self.folder / self.name.format_map(_words(result, clip))
-                path.parent.mkdir(parents=True, exist_ok=True)
-                saved[clip.index] = clip.video.save(path)
+                try:
+                    saved[clip.index] = self._saved(clip.video, jobs[clip.video.job_id])
+                except (OSError, MediaError) as error:
+                    notes().print(f"clip {clip.index} is not saved: {error}", soft_wrap=True)
         return saved
+
+    def _saved(self, video: Video, job: Job) -> Path:
+        """A run that goes to the same folder keeps the names of earlier ones, and those of single clips."""
+        from anyvideo.jobs.deliver import words_of
+
+        if job.options.output_folder == self.folder.absolute() and video.path.exists():
+            return self.folder / video.path.relative_to(self.folder.absolute())
+        return place(video.path, self.folder, self.name, words_of(job))
 
     def draw(self, result: BatchResult, saved: Mapping[int, Path]) -> Path | None:
         """One picture of all clips; None, with a word on stderr, where it cannot be drawn."""
@@ -84,18 +88,6 @@ class Shelf:
             notes().print(f"no contact sheet: {error}")
             return None
         return sheet
-
-
-def _words(result: BatchResult, clip: ClipResult) -> dict[str, str]:
-    assert clip.video is not None
-    said = {
-        "batch_id": result.id,
-        "index": str(clip.index),
-        "job_id": clip.video.job_id,
-        "model": clip.video.model,
-        "prompt": slug(clip.prompt) or "clip",
-    }
-    return {name: _UNSAFE.sub("-", word).lstrip(".") for name, word in said.items()}
 
 
 def batch_document(result: BatchResult, saved: Mapping[int, Path], sheet: Path | None) -> Document:
@@ -135,6 +127,7 @@ def _clip_document(clip: ClipResult, path: Path | None) -> Document:
         "held": amount(dollars(clip.held_micros)),
         "job_ids": list(clip.job_ids),
         "attempts": [attempt_document(attempt) for attempt in clip.attempts],
+        "adjustments": [adjustment_document(change) for change in clip.adjustments],
         "error": None if error is None else told if typed is None else error_document(typed)["error"],
     }
 
@@ -151,8 +144,20 @@ def show_batch(result: BatchResult, saved: Mapping[int, Path], sheet: Path | Non
         took = "" if clip.generation_time is None else f"{clip.generation_time:.0f} s"
         rows.add_row(str(clip.index), what, length, took, str(clip.cost.amount))
     console.print(rows)
+    for change, indices in _changes(result).items():
+        where = "" if len(indices) == result.total else f" (clips {', '.join(map(str, indices))})"
+        console.print(f"change {change}{where}", soft_wrap=True)
     if sheet is not None:
         console.print(f"sheet  {sheet}", soft_wrap=True)
     held = f", {dollars(result.held_micros)} USD still held" if result.held_micros else ""
     console.print(f"batch  {result.id}: {result.successful} of {result.total} in {result.wall_time:.0f} s")
     console.print(f"cost   {result.cost}{held}")
+
+
+def _changes(result: BatchResult) -> dict[str, list[int]]:
+    """Each distinct adjustment in words, with the clips that it was made to."""
+    changes: dict[str, list[int]] = {}
+    for clip in result.clips:
+        for change in dict.fromkeys(map(str, clip.adjustments)):
+            changes.setdefault(change, []).append(clip.index)
+    return changes

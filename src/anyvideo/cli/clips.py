@@ -107,7 +107,7 @@ def _typed(given: Mapping[str, Any], path: Path, origin: str) -> dict[str, Any]:
     named = {{"model": "models", "id": "batch_id"}.get(name, name): value for name, value in given.items()}
     typed: dict[str, Any] = {}
     for name, value in named.items():
-        if value in (None, "", "null"):
+        if value in (None, "", "null") and (name, value) != ("prompt", ""):
             continue
         kind, wanted = _KINDS.get(name, (None, ""))
         try:
@@ -115,8 +115,16 @@ def _typed(given: Mapping[str, Any], path: Path, origin: str) -> dict[str, Any]:
         except (TypeError, ValueError, KeyError):
             problem = f"{origin}: {name} must be {wanted}, not {value!r}"
             raise InvalidRequest(problem, field=name) from None
-    if "image" in typed and "://" not in str(typed["image"]) and not str(typed["image"]).startswith("data:"):
-        typed["image"] = str(path.parent / str(typed["image"]))
+    if "image" in typed:
+        typed["image"] = _from(path.parent, str(typed["image"]))
+    if isinstance(typed.get("reference_images"), Mapping):
+        named = typed["reference_images"].items()
+        typed["reference_images"] = {name: _from(path.parent, str(picture)) for name, picture in named}
     if "budget" in typed:
         typed["budget"] = str(typed["budget"])
     return typed
+
+
+def _from(folder: Path, picture: str) -> str:
+    """A picture's path from the file's folder; an address stays as it is."""
+    return picture if "://" in picture or picture.startswith("data:") else str(folder / picture)

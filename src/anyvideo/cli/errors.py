@@ -48,7 +48,8 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.DONE: "done",
     ExitCode.WRONG_USE: "wrong usage, request or settings; nothing was sent",
     ExitCode.NOTHING_FITS: "no model of the route can do the request, or none that can is ready",
-    ExitCode.FAILED: "every model that was tried failed, too few clips succeeded, or the job was canceled",
+    ExitCode.FAILED: "every model that was tried failed, too few clips succeeded, or the job was canceled;"
+    " a batch whose failed clips all ended with 3, 5, 6 or 7 has that code instead",
     ExitCode.OVER_BUDGET: "the next attempt would pass the budget",
     ExitCode.HELD: "the provider may have taken the job and nobody can tell yet; the money is held",
     ExitCode.STILL_RUNNING: "the timeout passed; the job goes on",
@@ -77,8 +78,16 @@ EXIT_CODES: tuple[tuple[type[AnyVideoError], ExitCode], ...] = (
 """The first class that fits decides."""
 
 
+_SHARED = frozenset({ExitCode.NOTHING_FITS, ExitCode.OVER_BUDGET, ExitCode.HELD, ExitCode.STILL_RUNNING})
+"""What a batch says where all its failed clips say it."""
+
+
 def exit_code(error: AnyVideoError) -> ExitCode:
-    """The exit status for an error."""
+    """The exit status for an error; for a batch that of its failed clips, where they all have the same."""
+    if isinstance(error, BatchFailed) and error.result is not None:
+        failures = (clip.error for clip in error.result.clips if clip.error is not None)
+        codes = {exit_code(one) if isinstance(one, AnyVideoError) else ExitCode.FAILED for one in failures}
+        return codes.pop() if len(codes) == 1 and codes <= _SHARED else ExitCode.FAILED
     return next(code for cls, code in EXIT_CODES if isinstance(error, cls))
 
 

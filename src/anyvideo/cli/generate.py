@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import typer
 
 from anyvideo.cli import options as opt
@@ -16,6 +18,8 @@ def generate(
     ctx: typer.Context,
     prompt: opt.Prompt = None,
     image: opt.ImageOption = None,
+    image_transfer: opt.ImageTransfer = None,
+    image_fallback: opt.ImageFallback = None,
     models: opt.Models = None,
     duration: opt.Duration = None,
     aspect_ratio: opt.AspectRatio = None,
@@ -24,6 +28,8 @@ def generate(
     seed: opt.Seed = None,
     negative_prompt: opt.NegativePrompt = None,
     audio: opt.Audio = None,
+    steps: opt.Steps = None,
+    motion: opt.Motion = None,
     max_cost: opt.MaxCost = None,
     timeout: opt.Timeout = None,
     attempt_timeout: opt.AttemptTimeout = None,
@@ -45,10 +51,12 @@ def generate(
     wish |= {"metadata": opt.read_metadata(metadata), "budgets": opt.read_budgets(budgets)}
     session = session_of(ctx)
     settings = session.settings()
-    target = Target.of(output, settings.output)
+    target = Target.of(output, settings.output, template=settings.template)
+    wish |= {} if target.template is None else {"output": target.template}
     watch = Watch()
-    with session.client(watch, settings=settings) as client:
+    with session.client(watch, settings=replace(settings, output=target.folder, template=None)) as client:
         video = followed(client, watch, lambda: client.generate(prompt, **wish), as_json=as_json)
+        job = client.job(video.job_id)
     if watch.job_id is None:
         notes().print(f"reused job {video.job_id}: nothing was bought")
-    deliver(video, target, prompt=prompt, as_json=as_json)
+    deliver(video, target, job=job, as_json=as_json)

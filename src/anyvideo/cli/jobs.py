@@ -85,12 +85,13 @@ def resume(
     opt.check_seconds(timeout=timeout)
     session = session_of(ctx)
     settings = session.settings()
-    target = Target.of(output, settings.output)
     watch = Watch(job_id=job_id)
     with session.client(watch, settings=settings) as client:
-        prompt = client.job(job_id).request.prompt
+        options = client.job(job_id).options
+        target = Target.of(output, options.output_folder or settings.output, template=options.output)
         video = followed(client, watch, lambda: client.wait(job_id, timeout=timeout), as_json=as_json)
-    deliver(video, target, prompt=prompt, as_json=as_json)
+        job = client.job(job_id)
+    deliver(video, target, job=job, as_json=as_json)
 
 
 def cancel(

@@ -22,6 +22,21 @@ class OnUnknown(StrEnum):
     RESUBMIT = "resubmit"
 
 
+class Transfer(StrEnum):
+    """How a picture reaches the vendor."""
+
+    AUTO = "auto"
+    UPLOAD = "upload"
+    URL = "url"
+
+
+class Fallback(StrEnum):
+    """What is done without a picture that cannot be read."""
+
+    ERROR = "error"
+    TEXT = "text"
+
+
 class Grouping(StrEnum):
     """What costs are added up by."""
 
@@ -37,6 +52,14 @@ ImageOption = Annotated[
     str | None,
     typer.Option("--image", metavar="IMAGE", help="A picture to start from: path or address."),
 ]
+ImageTransfer = Annotated[
+    Transfer | None,
+    typer.Option(metavar="auto|upload|url", help="How the picture reaches the vendor; default: auto."),
+]
+ImageFallback = Annotated[
+    Fallback | None,
+    typer.Option(metavar="error|text", help="Whether the prompt alone will do for an unreadable picture."),
+]
 Models = Annotated[
     list[str] | None,
     typer.Option(
@@ -49,6 +72,12 @@ Resolution = Annotated[str | None, typer.Option(metavar="SIZE", help="Like 720p 
 Fps = Annotated[float | None, typer.Option(metavar="RATE", help="Frames per second.")]
 Seed = Annotated[
     int | None, typer.Option(metavar="NUMBER", help="Repeats a result, where a model takes one.")
+]
+Steps = Annotated[
+    int | None, typer.Option(metavar="NUMBER", help="Steps of inference, where a model takes them.")
+]
+Motion = Annotated[
+    int | None, typer.Option(metavar="NUMBER", help="How much moves, 1 to 255, where a model takes it.")
 ]
 NegativePrompt = Annotated[str | None, typer.Option(metavar="TEXT", help="What it should not show.")]
 Audio = Annotated[bool | None, typer.Option("--audio/--no-audio", help="Sound often costs more.")]
@@ -136,6 +165,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on
 
 WISH = (
     "image",
+    "image_transfer",
+    "image_fallback",
     "duration",
     "aspect_ratio",
     "resolution",
@@ -143,6 +174,8 @@ WISH = (
     "seed",
     "negative_prompt",
     "audio",
+    "steps",
+    "motion",
     "models",
     "strict",
     "allow_unpriced",
@@ -157,6 +190,15 @@ DRIVE = (
     "idempotency_key",
     "cache",
     "job_id",
+)
+
+EVERY_CLIP = (
+    "models",
+    "image_transfer",
+    "image_fallback",
+    "timeout",
+    "attempt_timeout",
+    "poll_interval",
 )
 
 

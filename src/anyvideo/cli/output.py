@@ -3,32 +3,42 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from anyvideo.cli.console import emit, notes, results, table
 from anyvideo.cli.documents import video_document
-from anyvideo.types.errors import AnyVideoError, InvalidRequest
+from anyvideo.media.names import check_template, place, slug
+from anyvideo.types.errors import AnyVideoError, InvalidRequest, MediaError
 
 if TYPE_CHECKING:
-    from anyvideo.types.job import Attempt
+    from anyvideo.types.job import Attempt, Job
     from anyvideo.types.video import Video
-
-_LONGEST = 48
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A checked place: `path` where the caller named one, else a free name in `folder`."""
+    """A checked place: `path` where the caller named one, else what `template` says, else a free name.
+
+    Both are below `folder`.
+    """
 
     folder: Path
     path: Path | None = None
+    template: str | None = None
 
     @classmethod
-    def of(cls, output: Path | None, folder: Path | None = None) -> Self:
-        """Raises InvalidRequest (field `output`) for a folder, and where nothing can be written."""
+    def of(cls, output: Path | None, folder: Path | None = None, *, template: str | None = None) -> Self:
+        """Raises InvalidRequest (field `output`) for a folder, and where nothing can be written.
+
+        An output with words in braces is a template, below what stands before the first of them.
+        """
+        if output is not None and ("{" in str(output) or "}" in str(output)):
+            folder, template = _split(output)
+            output = None
+        if output is None and template is not None:
+            return cls(folder=_usable(folder or Path()), template=check_template(template))
         folder = (folder or Path()) if output is None else output.parent
         if output is not None and output.is_dir():
             raise InvalidRequest(
@@ -40,25 +50,37 @@ class Target:
             raise InvalidRequest(
                 f"output is to be in {folder}, which is no folder", field="output", hint=f"mkdir -p {folder}"
             )
-        if not os.access(folder, os.W_OK):
-            raise InvalidRequest(f"output: nothing can be written in {folder}", field="output")
-        return cls(folder=folder, path=output)
+        return cls(folder=_usable(folder), path=output)
 
-    def place(self, video: Video, prompt: str | None) -> Path:
-        """The named path, or the first free name made of the prompt or the job id."""
-        return self.path or _free(self.folder, slug(prompt) or video.job_id)
+    def save(self, video: Video, job: Job) -> Path:
+        """The clip's file under its name; one that has it already is left as it is.
+
+        Raises InvalidRequest where it cannot be written.
+        """
+        if self.template is None:
+            path = self.path or _free(self.folder, slug(job.request.prompt) or job.id)
+            return video.save(path)
+        from anyvideo.jobs.deliver import words_of
+
+        try:
+            return place(video.path, self.folder, self.template, words_of(job))
+        except (OSError, MediaError) as error:
+            raise InvalidRequest(f"cannot write below {self.folder}: {error}", field="output") from error
 
 
-def slug(prompt: str | None) -> str:
-    """The first words of a prompt as a file name; empty where it has no Latin letters or digits."""
-    words = re.findall(r"[a-z0-9]+", (prompt or "").lower())
-    name = ""
-    for word in words:
-        longer = f"{name}-{word}" if name else word[:_LONGEST]
-        if len(longer) > _LONGEST:
-            break
-        name = longer
-    return name
+def _split(output: Path) -> tuple[Path, str]:
+    """The folder before the first step with a brace, and the template from there."""
+    steps = output.parts
+    first = next(place for place, step in enumerate(steps) if "{" in step or "}" in step)
+    return Path(*steps[:first]), "/".join(steps[first:])
+
+
+def _usable(folder: Path) -> Path:
+    """A folder that is there, or can be made. Raises InvalidRequest."""
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise InvalidRequest(f"output: nothing can be written in {there}", field="output")
+    return folder
 
 
 def _free(folder: Path, stem: str) -> Path:
@@ -75,12 +97,11 @@ def sheet_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}.sheet.png")
 
 
-def deliver(video: Video, target: Target, *, prompt: str | None, as_json: bool) -> None:
+def deliver(video: Video, target: Target, *, job: Job, as_json: bool) -> None:
     """Save the clip and its contact sheet and say so."""
-    path = target.place(video, prompt)
-    replaced = path.exists()
+    replaced = target.path is not None and target.path.exists()
     try:
-        path = video.save(path)
+        path = target.save(video, job)
     except InvalidRequest as error:
         again = f"the clip is paid and kept: anyvideo resume {video.job_id} -o OTHER.mp4"
         raise InvalidRequest(error.message, field="output", hint=again) from error

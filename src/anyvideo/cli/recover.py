@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +17,15 @@ from anyvideo.cli.session import session_of
 if TYPE_CHECKING:
     from anyvideo.jobs.recovery import Recovered
     from anyvideo.types.events import Event
+
+TakeOver = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--take-over",
+        metavar="JOB",
+        help="A job that was bought with a key which the present one has replaced; repeat it for more.",
+    ),
+]
 
 ENDS = {
     "stopped": ExitCode.WRONG_USE,
@@ -41,14 +50,16 @@ class Listener:
 
 def recover(
     ctx: typer.Context,
+    take_over: TakeOver = None,
     timeout: opt.RecoverTimeout = None,
     as_json: opt.AsJson = False,
 ) -> None:
     """Drive every unfinished job to its end, the most urgent first."""
     opt.check_seconds(timeout=timeout)
+    named = take_over or []
     try:
         with session_of(ctx).client(Listener()) as client:
-            found = client.recover(timeout=timeout)
+            found = client.recover(take_over=named, timeout=timeout)
     except KeyboardInterrupt:
         again = Interrupted("interrupted; the jobs are kept", job_id="", hint="go on with: anyvideo recover")
         raise failed(again, as_json=as_json) from None
@@ -58,8 +69,14 @@ def recover(
         _show(found)
     else:
         notes().print("no job is unfinished")
+    raise typer.Exit(_exit_code(found, named))
+
+
+def _exit_code(found: Sequence[Recovered], named: Sequence[str]) -> ExitCode:
+    if any(one.outcome == "elsewhere" and one.job.id in named for one in found):
+        return ExitCode.WRONG_USE
     outcomes = {one.outcome for one in found}
-    raise typer.Exit(next((code for outcome, code in ENDS.items() if outcome in outcomes), ExitCode.DONE))
+    return next((code for outcome, code in ENDS.items() if outcome in outcomes), ExitCode.DONE)
 
 
 def recovered_document(one: Recovered) -> Document:
@@ -88,7 +105,7 @@ def remarks(one: Recovered) -> list[str]:
         case "held":
             return [f"look at the vendor's pages, then: anyvideo jobs resolve {job.id}"]
         case "elsewhere":
-            return ["bought with another account or address, left alone"]
+            return [f"left alone: {one.problem}"]
         case "stopped":
             return [one.problem or "stopped"]
         case "failed" if job.failure is not None:

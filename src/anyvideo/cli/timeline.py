@@ -22,6 +22,7 @@ WORDS: Final[Mapping[str, str]] = {
     "downloading": "downloading",
     "output_ready": "the clip is ready at the vendor",
     "unknown": "nobody can tell whether it was taken",
+    "takeover": "taken over with another key",
 }
 """What a write means; an end is called by its state."""
 

@@ -14,7 +14,7 @@ from anyvideo.client.core import Core, check_on_timeout, job_id_of, status_of
 from anyvideo.client.planner import ProviderInfo
 from anyvideo.jobs.batch import USUAL_CONCURRENCY, USUAL_TRIES, Clip
 from anyvideo.jobs.outcome import delivered, still_running
-from anyvideo.jobs.recovery import Recovered, in_reach, report, urgency
+from anyvideo.jobs.recovery import Recovered, report, stranger, urgency
 from anyvideo.jobs.store.base import OPEN_STATUSES, Line, Used
 from anyvideo.jobs.wish import BuyOptions, PlanOptions
 from anyvideo.types.batch import BatchResult
@@ -165,25 +165,51 @@ class AsyncClient(Core):
         self._check_open()
         return await self._engine.resolve(job_id_of(job), charged=charged, provider_job=provider_job)
 
-    async def recover(self, *, timeout: float | None = None) -> list[Recovered]:
+    async def recover(
+        self, *, take_over: Job | str | Sequence[Job | str] = (), timeout: float | None = None
+    ) -> list[Recovered]:
         """Drive every unfinished job of dead processes to its end, the most urgent first.
 
-        Says what became of each. Jobs of other accounts or addresses are `elsewhere` and left alone.
+        Says what became of each. Jobs of other accounts or addresses are `elsewhere` and left alone; one that
+        an error stopped is `stopped`, and holds up no other.
+
+        `take_over` names jobs of a key that the present one has replaced. The vendor must show each to the
+        present key; one whose submit got no answer is looked for on your word, and never released for not
+        being listed. Raises JobNotFound.
         """
         self._check_open()
+        named = [take_over] if isinstance(take_over, (Job, str)) else take_over
+        asked = [await self._store.load(job_id_of(job)) for job in named]
+        taken = {job.id: await self._taken_over(job) for job in asked}
         found = await self._store.jobs(statuses=OPEN_STATUSES, limit=100_000)
-        mine = sorted((job for job in found if in_reach(job, self._backends)), key=urgency)
+        apart = {job.id: taken.get(job.id, stranger(job, self._backends)) for job in found}
+        mine = sorted((job for job in found if apart[job.id] is None), key=urgency)
         for job in mine:
-            self._driver.drive(job.id)
+            self._driver.drive(job)
 
         async def ended(job: Job) -> Job | Exception | None:
             try:
                 return await self._within(timeout, self._driver.ended(job.id))
-            except AnyVideoError as error:
+            except Exception as error:
                 return error
 
+        async def latest(job: Job) -> Job:
+            try:
+                return await self._store.load(job.id)
+            except AnyVideoError:
+                return job
+
         results = {job.id: await ended(job) for job in mine}
-        return [report(await self._store.load(job.id), results.get(job.id), job in mine) for job in found]
+        shown = found + [job for job in asked if job.finished]
+        return [report(await latest(job), results.get(job.id), apart.get(job.id)) for job in shown]
+
+    async def _taken_over(self, job: Job) -> AnyVideoError | None:
+        """What stands against taking it over."""
+        try:
+            await self._engine.take_over(job.id)
+        except AnyVideoError as error:
+            return error
+        return None
 
     async def spend(self) -> list[Line]:
         """The books: one line for each attempt, oldest first."""

@@ -15,10 +15,12 @@ import anyio
 from anyvideo.client.batches import Batches
 from anyvideo.client.pictures import Pictures
 from anyvideo.client.planner import Planner, nothing_fits, reference_notes, with_image
+from anyvideo.jobs.again import fetched_again
 from anyvideo.jobs.backends import Backends
 from anyvideo.jobs.clock import SystemClock
 from anyvideo.jobs.driver import Driver
 from anyvideo.jobs.engine import Engine
+from anyvideo.jobs.files import found
 from anyvideo.jobs.outcome import still_running, unknown
 from anyvideo.jobs.record import finished_before, record
 from anyvideo.jobs.store.sqlite import SQLiteStore
@@ -74,7 +76,12 @@ class Core:
             clock=self._clock,
         )
         self._engine = Engine(store=self._store, backends=self._backends, clock=self._clock, tell=self._tell)
-        self._driver = Driver(self._engine, self._clock, concurrency=self._settings.concurrency)
+        self._driver = Driver(
+            self._engine,
+            self._clock,
+            concurrency=self._settings.concurrency,
+            downloads=self._settings.downloads,
+        )
         self._batches = Batches(
             planner=self._planner,
             store=self._store,
@@ -144,7 +151,7 @@ class Core:
             self._say(EventKind.IMAGE_DROPPED, written.job.id, message=wish.without_image)
         for threshold in written.thresholds:
             self._say(EventKind.BUDGET_THRESHOLD, written.job.id, threshold=threshold)
-        self._driver.drive(written.job.id)
+        self._driver.drive(written.job)
         return written.job
 
     def _options(self, wish: Wish) -> JobOptions:
@@ -162,20 +169,32 @@ class Core:
         )
 
     async def _ended(self, job_id: str, timeout: float | None) -> Job:
-        """The job once nothing more happens to it. Raises StillRunning and OutcomeUnknown after `timeout`."""
+        """The job once nothing more happens to it, with its file where it lies now.
+
+        Raises StillRunning and OutcomeUnknown after `timeout`; ResultGone and DownloadFailed for a file that
+        was deleted since and cannot be fetched again.
+        """
         await self._drive(job_id)
         ended = await self._within(timeout, self._driver.ended(job_id))
         if ended is not None:
-            return ended
+            return await self._at_hand(ended)
         standing = await self._store.load(job_id)
         lost = standing.status is JobStatus.UNKNOWN
         raise unknown(standing) if lost else still_running(standing, timeout)
 
+    async def _at_hand(self, job: Job) -> Job:
+        if job.status is not JobStatus.SUCCEEDED or job.artifact is None:
+            return job
+        with self._clock.working():
+            path = await found(job, self._store.folder)
+            if path is None:
+                path = await fetched_again(job, job.artifact, self._backends, self._store.folder)
+        return replace(job, artifact=replace(job.artifact, path=path))
+
     async def _drive(self, job: Job | str) -> str:
         self._check_open()
         job_id = job_id_of(job)
-        await self._store.load(job_id)
-        self._driver.drive(job_id)
+        self._driver.drive(await self._store.load(job_id))
         return job_id
 
     async def _within(self, timeout: float | None, ended: Coroutine[Any, Any, Job]) -> Job | None:

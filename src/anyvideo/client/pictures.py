@@ -18,6 +18,7 @@ from anyvideo.net.ssrf import unreachable
 from anyvideo.net.storage import (
     S3,
     StorageTrouble,
+    can_sign,
     is_private,
     public_client,
     read_s3,
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 TRIES = 3
 T = TypeVar("T")
+Reader = Callable[["ImageSource | None", str], Awaitable[Image | None]]
+"""Makes a picture ready to be planned with, or to be bought with; told how it is to reach the vendor."""
 
 
 class Pictures:
@@ -44,11 +47,8 @@ class Pictures:
         self._clock = clock
 
     async def planned(self, prompt: str | None, options: PlanOptions) -> Wish:
-        """The wish to plan with: content at hand is read, nothing is fetched. Raises InvalidRequest."""
-        loaded = dict(options)
-        if options.get("image") is not None:
-            loaded["image"] = await self._loaded(options.get("image"))
-        return Wish.of(prompt, **cast("BuyOptions", loaded))
+        """The wish to plan with: content at hand is read, nothing is fetched. Raises what `bought` raises."""
+        return await self._wish(prompt, options, self._loaded)
 
     async def bought(self, prompt: str | None, options: BuyOptions) -> Wish:
         """The wish to buy with: private pictures, and all that are to be uploaded, are content now.
@@ -56,17 +56,19 @@ class Pictures:
         A picture that cannot be read in three tries raises InvalidRequest, or is left out and named in
         `Wish.without_image` where `image_fallback` is "text" and there is a prompt.
         """
+        return await self._wish(prompt, options, self._ready)
+
+    async def _wish(self, prompt: str | None, options: PlanOptions | BuyOptions, read: Reader) -> Wish:
         transfer = options.get("image_transfer") or self._settings.image_transfer
         fallback = options.get("image_fallback") or self._settings.image_fallback
         loaded = {**options, "image_transfer": transfer, "image_fallback": fallback}
+        references = cast("BuyOptions", options).get("reference_images") or {}
+        loaded["reference_images"] = {
+            name: await _reference(name, read(source, "auto")) for name, source in references.items()
+        }
         dropped: str | None = None
         try:
-            if options.get("image") is not None:
-                loaded["image"] = await self._ready(options.get("image"), transfer)
-            references = options.get("reference_images") or {}
-            loaded["reference_images"] = {
-                name: await self._ready(source, "auto") for name, source in references.items()
-            }
+            loaded["image"] = await read(options.get("image"), transfer)
         except InvalidRequest as error:
             if fallback != "text" or prompt is None or error.field != "image":
                 raise
@@ -74,29 +76,37 @@ class Pictures:
         return replace(Wish.of(prompt, **cast("BuyOptions", loaded)), without_image=dropped)
 
     async def _ready(self, source: ImageSource | None, transfer: str) -> Image | None:
-        image = await self._loaded(source)
+        image = await self._loaded(source, transfer)
         if image is None or image.url is None:
-            if image is not None and transfer == "url":
-                raise InvalidRequest(
-                    'image_transfer="url" needs a public address, this picture is content',
-                    field="image_transfer",
-                    hint='use image_transfer="auto" or "upload"',
-                )
             return image
-        private = is_private(image.url, self._settings.storage)
-        if transfer == "upload" or private:
-            address = image.url
-            content = await self._in_three_tries(lambda: self._fetched(address, private=private))
-            return await anyio.to_thread.run_sync(picture_of, content)
-        return image
+        address, access = image.url, self._settings.storage
+        private = is_private(address, access)
+        if transfer != "upload" and not private:
+            return image
+        content = await self._in_three_tries(lambda: self._fetched(address, private=private))
+        fetched = await anyio.to_thread.run_sync(picture_of, content)
+        return replace(fetched, storage_address=address if private and can_sign(address, access) else None)
 
-    async def _loaded(self, source: ImageSource | None) -> Image | None:
+    async def _loaded(self, source: ImageSource | None, transfer: str) -> Image | None:
         if source is None:
             return None
         image = await anyio.to_thread.run_sync(load_image, source)
         if image.url is not None and not is_private(image.url, self._settings.storage):
             _check_reachable(image.url)
+        if transfer == "url":
+            self._check_addressable(image)
         return image
+
+    def _check_addressable(self, image: Image) -> None:
+        """Raises InvalidRequest for a picture that cannot be handed over as an address."""
+        address, access = image.url or image.storage_address, self._settings.storage
+        if address is None or (is_private(address, access) and not can_sign(address, access)):
+            kind = "content" if address is None else "in a storage that nobody outside can reach"
+            raise InvalidRequest(
+                f'image_transfer="url" needs a public address, this picture is {kind}',
+                field="image_transfer",
+                hint='use image_transfer="auto" or "upload"',
+            )
 
     async def _fetched(self, address: str, *, private: bool) -> bytes:
         """The content behind an address. Raises InvalidRequest, DownloadFailed and StorageTrouble."""
@@ -126,6 +136,14 @@ class Pictures:
                     ) from error
             await self._clock.sleep(2.0 ** (number - 1))
         raise AssertionError("the last try returns or raises")
+
+
+async def _reference(name: str, reading: Awaitable[Image | None]) -> Image | None:
+    try:
+        return await reading
+    except InvalidRequest as error:
+        message = f"{name}: {error.message}"
+        raise InvalidRequest(message, field="reference_images", hint=error.hint) from error
 
 
 def _check_reachable(address: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ import anyio
 
 from anyvideo.catalog.spec import ModelSpec
 from anyvideo.net.clients import open_context
+from anyvideo.net.storage import StorageAccess
 from anyvideo.plugins import Plugins
 from anyvideo.provider import ProviderContext, ProviderPlugin, VideoProvider
 from anyvideo.settings import Settings, overridden
@@ -22,6 +23,8 @@ from anyvideo.types.job import Account
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pydantic import SecretStr
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
@@ -30,6 +33,7 @@ class Backend:
     plugin: ProviderPlugin
     provider: VideoProvider
     context: ProviderContext
+    storage: StorageAccess = field(default_factory=StorageAccess)
 
 
 class Backends:
@@ -41,6 +45,7 @@ class Backends:
         self._clock = clock
         self._folder = folder
         self._opened: dict[str, Backend] = {}
+        self._keys: dict[str, SecretStr | None] = {}
         self._closing = AsyncExitStack()
         self._lock = anyio.Lock()
 
@@ -60,7 +65,7 @@ class Backends:
     def account(self, name: str) -> Account:
         """Whose money a provider spends here."""
         plugin = self.plugins.get(name)
-        key = self.settings.key(plugin)
+        key = self._key(plugin)
         secret = key.get_secret_value() if key is not None else ""
         return Account(
             provider=name,
@@ -80,13 +85,19 @@ class Backends:
         self._opened.clear()
         await self._closing.aclose()
 
+    def _key(self, plugin: ProviderPlugin) -> SecretStr | None:
+        """The provider's key as it was at its first use: what buys and what is recorded are the same."""
+        if plugin.name not in self._keys:
+            self._keys[plugin.name] = self.settings.key(plugin)
+        return self._keys[plugin.name]
+
     async def _open(self, plugin: ProviderPlugin) -> Backend:
         work = self._folder / "work" / plugin.name
         work.mkdir(parents=True, exist_ok=True, mode=0o700)
         context = await self._closing.enter_async_context(
             open_context(
                 ProviderContext,
-                key=self.settings.key(plugin),
+                key=self._key(plugin),
                 base_url=self.settings.base_url(plugin),
                 clock=self._clock,
                 work=work,
@@ -95,4 +106,4 @@ class Backends:
         )
         provider = plugin.open(context)
         self._closing.push_async_callback(provider.aclose)
-        return Backend(plugin=plugin, provider=provider, context=context)
+        return Backend(plugin=plugin, provider=provider, context=context, storage=self.settings.storage)

@@ -12,21 +12,23 @@ import anyio.to_thread
 
 from anyvideo.catalog.spec import ModelSpec
 from anyvideo.jobs.backends import Backend
+from anyvideo.jobs.files import kept
 from anyvideo.jobs.follow import trouble
 from anyvideo.jobs.observe import delivered_cost, ended, gone_for_good, moved, observe, without_secrets
 from anyvideo.jobs.outcome import delivered
 from anyvideo.jobs.points import point
+from anyvideo.jobs.sane import key_of, sane_failure, sane_update
 from anyvideo.jobs.turn import Turn
 from anyvideo.jobs.verdict import failure_of
 from anyvideo.media.download import download
-from anyvideo.media.names import place
+from anyvideo.media.names import place, slug
 from anyvideo.media.probe import probe
 from anyvideo.media.verify import mismatches
 from anyvideo.net.scopes import free_call
 from anyvideo.plugins import Plugins
 from anyvideo.types.errors import DownloadFailed, MediaError
 from anyvideo.types.events import EventKind
-from anyvideo.types.job import Artifact, Attempt, Failure, Output, UsageValue
+from anyvideo.types.job import Artifact, Attempt, Failure, Job, Output, UsageValue
 from anyvideo.types.plan import Fit
 from anyvideo.types.states import AttemptState, JobStatus
 
@@ -46,7 +48,7 @@ async def deliver(turn: Turn, backend: Backend, spec: ModelSpec, plugins: Plugin
         await turn.save(moved(attempt, S.DOWNLOADING, now))
         turn.say(EventKind.DOWNLOADING)
     point("file.part")
-    target = turn.store.folder / "videos" / f"{turn.job.id}.{attempt.number}.mp4"
+    target = kept(turn.store.folder, turn.job.id, attempt)
     try:
         artifact = await _fetched(turn.attempt.outputs[0], target, backend, turn.attempt.fit)
     except (DownloadFailed, MediaError) as error:
@@ -61,9 +63,12 @@ async def deliver(turn: Turn, backend: Backend, spec: ModelSpec, plugins: Plugin
 
 
 async def _fetched(output: Output, target: Path, backend: Backend, fit: Fit) -> Artifact:
-    """The clip on disk. What has its name is whole already: the process that fetched it died afterwards."""
+    """The clip on disk. What has its name is whole already: the process that fetched it died afterwards.
+
+    The name holds the attempt's own random tag, so nothing else can have it.
+    """
     if not await anyio.Path(target).exists():
-        await _brought_home(output, target, backend)
+        await brought_home(output, target, backend)
     try:
         info = await anyio.to_thread.run_sync(probe, target)
     except MediaError:
@@ -72,7 +77,8 @@ async def _fetched(output: Output, target: Path, backend: Backend, fit: Fit) -> 
     return Artifact(path=target, info=info, label=backend.plugin.label, mismatches=mismatches(fit, info))
 
 
-async def _brought_home(output: Output, target: Path, backend: Backend) -> None:
+async def brought_home(output: Output, target: Path, backend: Backend) -> None:
+    """A vendor's result under `target`. Raises DownloadFailed, and OSError for a file that is not there."""
     await anyio.Path(target.parent).mkdir(parents=True, exist_ok=True, mode=0o700)
     if output.path is not None:
         await anyio.to_thread.run_sync(_copy, output.path, target)
@@ -105,22 +111,28 @@ async def _refusal(turn: Turn, settled: Attempt, artifact: Artifact, plugins: Pl
     return None
 
 
-async def _placed(turn: Turn, artifact: Artifact) -> Artifact:
-    """The file under the name that the caller's template gives it; where that fails, where it lies now."""
-    job, attempt = turn.job, turn.attempt
-    template, folder = job.options.output, job.options.output_folder
-    if template is None or folder is None:
-        return artifact
-    words = {
+def words_of(job: Job) -> dict[str, str]:
+    """What an output template may say of a job whose latest attempt delivered."""
+    attempt = job.attempts[-1]
+    return {
         "job_id": job.id,
+        "batch_id": job.metadata.get("batch", "single"),
         "index": job.metadata.get("clip", "0"),
+        "prompt": slug(job.request.prompt) or "clip",
         "attempt": str(attempt.number),
         "provider": attempt.provider,
         "model": attempt.model,
         "day": f"{job.created_at:%Y-%m-%d}",
     }
+
+
+async def _placed(turn: Turn, artifact: Artifact) -> Artifact:
+    """The file under the name that the caller's template gives it; where that fails, where it lies now."""
+    template, folder = turn.job.options.output, turn.job.options.output_folder
+    if template is None or folder is None:
+        return artifact
     try:
-        path = await anyio.to_thread.run_sync(place, artifact.path, folder, template, words)
+        path = await anyio.to_thread.run_sync(place, artifact.path, folder, template, words_of(turn.job))
     except (OSError, MediaError) as error:
         turn.say(EventKind.TROUBLE, message=f"the file stays at {artifact.path}: {error}")
         return artifact
@@ -166,9 +178,10 @@ async def _refresh(turn: Turn, backend: Backend, spec: ModelSpec) -> None:
         return
     try:
         async with free_call():
-            update = await backend.provider.fetch(ref)
+            update = sane_update(await backend.provider.fetch(ref), key_of(backend))
     except Exception as error:
-        failure = failure_of(error, explain=backend.provider.explain, stage="result")
+        said = failure_of(error, explain=backend.provider.explain, stage="result")
+        failure = sane_failure(said, key_of(backend))
         turn.say(EventKind.TROUBLE, failure=failure, message=failure.message)
         return
     now = turn.clock.now()

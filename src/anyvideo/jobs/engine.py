@@ -19,15 +19,17 @@ from anyvideo.jobs.follow import follow
 from anyvideo.jobs.observe import moved
 from anyvideo.jobs.owner import is_dead, owner_name
 from anyvideo.jobs.reconcile import adopt, reconcile
+from anyvideo.jobs.recovery import stranger
 from anyvideo.jobs.resolve import decide
 from anyvideo.jobs.store.base import Lease, Store
 from anyvideo.jobs.submit import TakenUnwritten, hold_as_unknown, submit
+from anyvideo.jobs.takeover import take_over
 from anyvideo.jobs.turn import Tell, Turn
 from anyvideo.provider import Found
 from anyvideo.types.clock import Clock
-from anyvideo.types.errors import BudgetExceeded, ConfigurationError, InvalidRequest, StaleWrite, StoreError
+from anyvideo.types.errors import BudgetExceeded, InvalidRequest, StaleWrite, StoreError
 from anyvideo.types.events import EventKind
-from anyvideo.types.job import Attempt, Failure, Job
+from anyvideo.types.job import Failure, Job
 from anyvideo.types.states import TERMINAL, AttemptState, JobStatus
 
 S = AttemptState
@@ -80,24 +82,19 @@ class Engine:
 
     async def _advance(self, job_id: str) -> Advance:
         now = self._clock.now()
-        lease = await self._lease(job_id)
-        job = await self._store.load(job_id)
-        if lease is None:
-            due = None if job.finished else now + timedelta(seconds=WATCH_SECONDS)
-            return Advance(job=job, due=due, watched=True)
-        turn = self._new_turn(lease, job)
-        try:
-            due = await self._step_renewing(turn)
-        except TakenUnwritten as taken:
-            self._taken[job_id] = taken
-            return Advance(job=job, due=now + timedelta(seconds=WATCH_SECONDS), watched=True)
-        except StaleWrite:
-            due = now + timedelta(seconds=WATCH_SECONDS)
-            return Advance(job=await self._store.load(job_id), due=due, watched=True)
-        finally:
-            with anyio.CancelScope(shield=True):
-                await self._store.release(turn.lease)
-        return Advance(job=turn.job, due=due)
+        watch = now + timedelta(seconds=WATCH_SECONDS)
+        async with self._leased(job_id) as turn:
+            if turn is None:
+                job = await self._store.load(job_id)
+                return Advance(job=job, due=None if job.finished else watch, watched=True)
+            try:
+                due = await self._step_renewing(turn)
+            except TakenUnwritten as taken:
+                self._taken[job_id] = taken
+                return Advance(job=taken.job, due=watch, watched=True)
+            except StaleWrite:
+                return Advance(job=await self._store.load(job_id), due=watch, watched=True)
+            return Advance(job=turn.job, due=due)
 
     @property
     def _owner(self) -> str:
@@ -141,7 +138,8 @@ class Engine:
         if not job.attempts or turn.attempt.state in TERMINAL:
             await self._next(turn)
         else:
-            self._check_account(turn.attempt)
+            if (why := stranger(job, self._backends)) is not None:
+                raise why
             spec = self._backends.spec(turn.attempt.model)
             backend = await self._backends.get(turn.attempt.provider)
             due = await self._drive(turn, backend, spec)
@@ -173,7 +171,7 @@ class Engine:
             case S.SENDING:
                 return await self._interrupted_submit(turn, backend)
             case S.ACCEPTED | S.RUNNING:
-                return await follow(turn, backend, spec)
+                return await follow(turn, backend, spec, watched=self._watched_for(turn))
             case S.OUTPUT_READY | S.DOWNLOADING | S.STORED:
                 return await deliver(turn, backend, spec, self._backends.plugins)
             case S.UNKNOWN:
@@ -183,36 +181,52 @@ class Engine:
 
     async def _unknown(self, turn: Turn, backend: Backend, spec: ModelSpec) -> datetime | None:
         """Find out whether a lost submit was taken; where nobody can tell, do what the caller chose."""
-        begun = self._watched.setdefault(turn.attempt.id, self._clock.monotonic())
-        watched = self._clock.monotonic() - begun
-        due = await reconcile(turn, backend, spec, self._settings.windows, watched=watched)
+        windows = self._settings.windows
+        due = await reconcile(turn, backend, spec, windows, watched=self._watched_for(turn))
         if due is None and turn.attempt.state is S.UNKNOWN and may_buy_again(turn.job):
             await self._next(turn)
         return due
+
+    def _watched_for(self, turn: Turn) -> float:
+        """Monotonic seconds since this process first looked at the attempt."""
+        now = self._clock.monotonic()
+        return now - self._watched.setdefault(turn.attempt.id, now)
 
     async def resolve(
         self, job_id: str, *, charged: bool | None = None, provider_job: str | None = None
     ) -> Job:
         """Decide an unknown outcome from outside. Raises InvalidRequest where there is none, StaleWrite."""
-        async with self._turn(job_id) as turn:
+        async with self._leased(job_id) as turn:
+            if turn is None:
+                raise _driven_elsewhere(job_id)
             attempt = next((one for one in turn.job.attempts if one.state is S.UNKNOWN), None)
             if attempt is None:
                 raise InvalidRequest(f"no outcome of job {job_id} is unknown", field="job_id")
             await decide(turn, attempt, self._backends, charged=charged, provider_job=provider_job)
             return turn.job
 
+    async def take_over(self, job_id: str) -> None:
+        """Make a job of a replaced key this client's own. Raises what `takeover` does, and StaleWrite."""
+        if stranger(await self._store.load(job_id), self._backends) is not None:
+            async with self._leased(job_id) as turn:
+                if turn is None:
+                    raise _driven_elsewhere(job_id)
+                await take_over(turn, self._backends)
+
     @asynccontextmanager
-    async def _turn(self, job_id: str) -> AsyncIterator[Turn]:
-        """The job under a lease. Raises StaleWrite while another process has it."""
+    async def _leased(self, job_id: str) -> AsyncIterator[Turn | None]:
+        """The job under a lease, which is given back whatever happens; None while another process has it."""
         lease = await self._lease(job_id)
-        job = await self._store.load(job_id)
         if lease is None:
-            raise StaleWrite(f"another process drives job {job_id} now", hint="try again in a moment")
+            yield None
+            return
+        turn: Turn | None = None
         try:
-            yield self._new_turn(lease, job)
+            turn = self._new_turn(lease, await self._store.load(job_id))
+            yield turn
         finally:
             with anyio.CancelScope(shield=True):
-                await self._store.release(lease)
+                await self._store.release(lease if turn is None else turn.lease)
 
     async def _interrupted_submit(self, turn: Turn, backend: Backend) -> datetime | None:
         """The process that sent it died before the answer was written."""
@@ -252,16 +266,6 @@ class Engine:
                 attempt.account, attempt.model, until=until, reason=attempt.failure.message
             )
 
-    def _check_account(self, attempt: Attempt) -> None:
-        """Only the account that bought it drives it."""
-        mine = self._backends.account(attempt.provider)
-        if attempt.account is not None and attempt.account != mine:
-            raise ConfigurationError(
-                f"this job belongs to another {attempt.provider} account or address",
-                field="account",
-                hint="use the key and base URL that it was submitted with",
-            )
-
     async def _step_renewing(self, turn: Turn) -> datetime | None:
         """One piece of work while the lease is kept; a lost one is noticed by the next write."""
         outcome: list[datetime | Exception | None] = []
@@ -282,3 +286,7 @@ class Engine:
             lease = await self._lease(turn.job.id)
             if lease is not None:
                 turn.lease = lease
+
+
+def _driven_elsewhere(job_id: str) -> StaleWrite:
+    return StaleWrite(f"another process drives job {job_id} now", hint="try again in a moment")

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from anyvideo.catalog.spec import ModelSpec
 from anyvideo.jobs.backends import Backend
 from anyvideo.jobs.observe import observe
+from anyvideo.jobs.sane import key_of, sane_failure, sane_update
 from anyvideo.jobs.schedule import backoff, patience_over
 from anyvideo.jobs.turn import Turn
 from anyvideo.jobs.verdict import failure_of
@@ -19,9 +20,12 @@ from anyvideo.types.states import TERMINAL, AttemptState
 MAX_POLL_WAIT = 60.0
 
 
-async def follow(turn: Turn, backend: Backend, spec: ModelSpec) -> datetime | None:
-    """Ask once how the job stands, and cancel it when that is wanted. Returns when to come back."""
-    await _want_cancel(turn)
+async def follow(turn: Turn, backend: Backend, spec: ModelSpec, *, watched: float) -> datetime | None:
+    """Ask once how the job stands, and cancel it when that is wanted. Returns when to come back.
+
+    `watched` is for how many monotonic seconds this process has followed: a wall clock may jump.
+    """
+    await _want_cancel(turn, watched)
     attempt = turn.attempt
     hurried = attempt.canceling is not None or attempt.gone_since is not None
     if attempt.due_at is not None and turn.clock.now() < attempt.due_at and not hurried:
@@ -30,9 +34,10 @@ async def follow(turn: Turn, backend: Backend, spec: ModelSpec) -> datetime | No
     assert ref is not None, "an accepted attempt has its handle"
     try:
         async with free_call():
-            update = await backend.provider.fetch(ref)
+            update = sane_update(await backend.provider.fetch(ref), key_of(backend))
     except Exception as error:
-        return await trouble(turn, failure_of(error, explain=backend.provider.explain, stage="poll"))
+        said = failure_of(error, explain=backend.provider.explain, stage="poll")
+        return await trouble(turn, sane_failure(said, key_of(backend)))
     await _observe(turn, update, spec)
     attempt = turn.attempt
     if attempt.state in TERMINAL or attempt.state is AttemptState.OUTPUT_READY:
@@ -46,6 +51,7 @@ async def follow(turn: Turn, backend: Backend, spec: ModelSpec) -> datetime | No
 
 async def trouble(turn: Turn, failure: Failure) -> datetime:
     """A free call failed: it is tried again after a growing, jittered wait."""
+    failure = sane_failure(failure)
     attempt = replace(turn.attempt, trouble=turn.attempt.trouble + 1)
     wait = min(failure.retry_after or backoff(attempt.trouble), MAX_POLL_WAIT)
     due = turn.clock.now() + timedelta(seconds=wait)
@@ -54,13 +60,13 @@ async def trouble(turn: Turn, failure: Failure) -> datetime:
     return due
 
 
-async def _want_cancel(turn: Turn) -> None:
+async def _want_cancel(turn: Turn, watched: float) -> None:
     attempt = turn.attempt
     if attempt.canceling is not None:
         return
     if turn.job.cancel_requested:
         await turn.save(replace(attempt, canceling="caller"))
-    elif patience_over(attempt, turn.clock.now()):
+    elif patience_over(attempt, turn.clock.now(), watched):
         await turn.save(replace(attempt, canceling="patience"))
 
 
@@ -86,6 +92,7 @@ async def _cancel(turn: Turn, backend: Backend, ref: Ref) -> datetime | None:
         async with free_call():
             await backend.provider.cancel(ref)
     except Exception as error:
-        return await trouble(turn, failure_of(error, explain=backend.provider.explain, stage="cancel"))
+        said = failure_of(error, explain=backend.provider.explain, stage="cancel")
+        return await trouble(turn, sane_failure(said, key_of(backend)))
     await turn.save(replace(turn.attempt, cancel_sent=True, due_at=None))
     return None

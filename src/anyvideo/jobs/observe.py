@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from anyvideo.catalog.prices import computed_cost
 from anyvideo.catalog.spec import ModelSpec
+from anyvideo.jobs.sane import sane_update
 from anyvideo.types.job import Attempt, Failure, Output, Update, Write
 from anyvideo.types.money import Cost, CostBasis
 from anyvideo.types.states import TERMINAL, AttemptState, JobStatus, allowed
@@ -31,6 +32,7 @@ def observe(attempt: Attempt, update: Update, spec: ModelSpec, now: datetime) ->
     """The attempt after an update of any origin: poll, list, webhook or reconcile."""
     if attempt.state not in OBSERVABLE:
         return attempt
+    update = sane_update(update)
     if attempt.state in (S.OUTPUT_READY, S.DOWNLOADING):
         return _refreshed(attempt, update)
     seen = replace(
@@ -43,15 +45,12 @@ def observe(attempt: Attempt, update: Update, spec: ModelSpec, now: datetime) ->
     )
     if update.gone:
         return _gone(seen, now)
+    if update.status is JobStatus.SUCCEEDED and not update.outputs:
+        return _without_file(seen, spec, now)
     seen = replace(seen, gone_since=None)
     match update.status:
-        case JobStatus.SUCCEEDED if update.outputs:
-            return moved(replace(seen, outputs=update.outputs, progress=1.0), S.OUTPUT_READY, now, write="W4")
         case JobStatus.SUCCEEDED:
-            lost = Failure(
-                kind="ResultGone", message="finished without a result", stage="result", charged="yes"
-            )
-            return ended(seen, S.EXPIRED, lost, spec, now)
+            return moved(replace(seen, outputs=update.outputs, progress=1.0), S.OUTPUT_READY, now, write="W4")
         case JobStatus.FAILED:
             failure = update.failure or Failure(kind="GenerationFailed", message="failed without a reason")
             return ended(seen, S.FAILED, failure, spec, now)
@@ -125,6 +124,14 @@ def gone_for_good(attempt: Attempt, now: datetime) -> bool:
     """Whether the vendor has said long enough that it does not know the job: one 404 may be a hiccup."""
     window = GONE_AFTER_CANCEL if attempt.cancel_sent else GONE
     return attempt.gone_since is not None and now >= attempt.gone_since + window
+
+
+def _without_file(attempt: Attempt, spec: ModelSpec, now: datetime) -> Attempt:
+    """Finished at the vendor, and no file yet: it is waited for as long as for a job that seems gone."""
+    if not gone_for_good(attempt, now):
+        return replace(attempt, gone_since=attempt.gone_since or now)
+    empty = Failure(kind="GenerationFailed", message="finished without a file", stage="result")
+    return ended(attempt, S.FAILED, empty, spec, now)
 
 
 def _gone(attempt: Attempt, now: datetime) -> Attempt:

@@ -13,10 +13,12 @@ import anyio.to_thread
 from anyvideo.catalog.prices import quote
 from anyvideo.catalog.spec import ModelSpec
 from anyvideo.jobs.backends import Backend
+from anyvideo.jobs.wish import ImageTransfer
+from anyvideo.net.storage import StorageTrouble, signed_address
 from anyvideo.provider import Uploads
 from anyvideo.routing.fit import fit
 from anyvideo.routing.pictures import data_uri_size
-from anyvideo.types.errors import BadRequest
+from anyvideo.types.errors import BadRequest, ServiceError
 from anyvideo.types.job import Attempt, Job
 from anyvideo.types.plan import Adjustment, Rejection
 from anyvideo.types.request import Image
@@ -24,14 +26,17 @@ from anyvideo.types.request import Image
 PICTURE_TRIES = 3
 
 
-async def handed_over(image: Image, backend: Backend, *, uploaded: bool) -> str:
-    """What an order says of a picture: its address, a data URI, or where the vendor stored it.
+async def handed_over(image: Image, backend: Backend, *, transfer: ImageTransfer) -> str:
+    """What an order says of a picture: its address, a data URI, or where the vendor or the user stored it.
 
-    `uploaded` prefers the vendor's own storage over a data URI. Raises BadRequest for a picture that fits
-    neither, and what the vendor's upload raises.
+    "upload" prefers the vendor's own storage over a data URI, "url" an address of the user's storage, which
+    is signed here and never kept. Raises BadRequest for a picture that fits nothing, ServiceError where the
+    user's storage does not sign, InvalidRequest where it refuses to, and what the vendor's upload raises.
     """
     if image.url is not None:
         return image.url
+    if transfer == "url" and image.storage_address is not None:
+        return await _signed(image.storage_address, backend)
     content = image.data if image.data is not None else await anyio.Path(Path(str(image.path))).read_bytes()
     content_type = image.content_type or "application/octet-stream"
     rules, provider = backend.plugin.media, backend.provider
@@ -39,13 +44,22 @@ async def handed_over(image: Image, backend: Backend, *, uploaded: bool) -> str:
     encodable = rules.data_uri_bytes is not None and (
         data_uri_size(len(content), content_type) <= rules.data_uri_bytes
     )
-    if isinstance(provider, Uploads) and storable and (uploaded or not encodable):
+    if isinstance(provider, Uploads) and storable and (transfer == "upload" or not encodable):
         filename = f"image.{content_type.rpartition('/')[2]}"
         return await provider.upload(content, content_type=content_type, filename=filename)
     if encodable:
         encoded = await anyio.to_thread.run_sync(base64.b64encode, content)
         return f"data:{content_type};base64,{encoded.decode()}"
+    if image.storage_address is not None:
+        return await _signed(image.storage_address, backend)
     raise BadRequest("the image is too large for this vendor", hint="host it and pass its https address")
+
+
+async def _signed(address: str, backend: Backend) -> str:
+    try:
+        return await signed_address(address, backend.storage)
+    except StorageTrouble as error:
+        raise ServiceError(str(error)) from error
 
 
 def without_picture(

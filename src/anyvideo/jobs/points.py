@@ -14,7 +14,7 @@ POINTS = (
     "unknown.before",
     "unknown.after",
 )
-"""Every place that a whole purchase passes; `file.*` lie around the download."""
+"""Every place that a purchase passes; `file.*` lie around the download. A take-over passes two more."""
 
 watcher: ContextVar[Watcher | None] = ContextVar("anyvideo_points", default=None)
 """Who is told; nobody outside tests."""

@@ -9,10 +9,12 @@ from email.utils import parsedate_to_datetime
 
 from anyvideo.catalog.spec import ModelSpec
 from anyvideo.jobs.backends import Backend
-from anyvideo.jobs.fingerprint import fingerprint
 from anyvideo.jobs.observe import ended, moved, observe
 from anyvideo.jobs.owner import is_dead
+from anyvideo.jobs.sane import key_of, sane_failure, sane_ref, sane_update
 from anyvideo.jobs.schedule import backoff
+from anyvideo.jobs.store.base import Rival
+from anyvideo.jobs.takeover import on_the_callers_word
 from anyvideo.jobs.turn import Turn
 from anyvideo.jobs.verdict import failure_of
 from anyvideo.net.scopes import free_call
@@ -49,25 +51,35 @@ async def reconcile(
         return None
     if attempt.due_at is not None and now < attempt.due_at:
         return attempt.due_at
-    senders = await turn.store.sending_like(fingerprint(attempt), attempt.id, now=now)
-    if not all(is_dead(sender) for sender in senders):
+    # A lease that has just run out may be that of somebody who is held up, and still gets the answer.
+    rivals = await turn.store.rivals(attempt, now=now - timedelta(seconds=windows.quiet))
+    if any(_being_sent(rival, attempt) for rival in rivals):
         return await _look_again(turn, now + timedelta(seconds=windows.look))
     since = attempt.sent_at - max(timedelta(seconds=windows.skew), FURTHEST)
     try:
         async with free_call() as record:
-            found = await provider.find(since)
+            listed = await provider.find(since)
+        key = key_of(backend)
+        found = [
+            replace(one, ref=sane_ref(one.ref, key), update=sane_update(one.update, key)) for one in listed
+        ]
     except Exception as error:
-        failure = failure_of(error, explain=backend.provider.explain, stage="poll")
+        said = failure_of(error, explain=backend.provider.explain, stage="poll")
+        failure = sane_failure(said, key_of(backend))
         turn.say(EventKind.TROUBLE, failure=failure, message=failure.message)
         return await _look_again(turn, now + timedelta(seconds=max(1.0, backoff(attempt.trouble + 1))))
     ahead = vendor_ahead(record, now)
-    if await _adopt_one(turn, matches(attempt, spec, found, windows, ahead=ahead), spec):
-        return None
-    left = windows.quiet + backend.plugin.recovery.list_lag - watched
+    free = await _unowned(turn, matches(attempt, spec, found, windows, ahead=ahead))
+    own = [job for job in free if not _is_a_rivals(job, attempt, spec, rivals)]
+    for job in own:
+        if await adopt(turn, job, spec):
+            return None
+    left = round(windows.quiet + backend.plugin.recovery.list_lag - watched, 3)
     if left > 0 or abs(ahead) > FURTHEST:
         wait = windows.look if left <= 0 else min(windows.look, left)
         return await _look_again(turn, now + timedelta(seconds=wait))
-    await release(turn, turn.attempt)
+    if own == free and not on_the_callers_word(attempt):
+        await release(turn, turn.attempt)
     return None
 
 
@@ -89,7 +101,8 @@ def matches(
     *,
     ahead: timedelta = timedelta(0),
 ) -> list[Found]:
-    """The listed jobs that may be this attempt's, oldest first. A tag decides where the list echoes one.
+    """The listed jobs that may be this attempt's: those that echo the address of its very picture first, then
+    the oldest. A tag decides where the list echoes one.
 
     `ahead` is how far the vendor's clock, which stamped the list, is ahead of ours.
     """
@@ -104,14 +117,20 @@ def matches(
         for job in found
         if job.tag is None and first <= job.created_at <= last and _same_order(attempt, spec, job)
     ]
-    return sorted(like, key=lambda job: job.created_at)
+    sent = _sent_picture(attempt)
+    return sorted(like, key=lambda job: (sent is None or _echoed(job, spec) != sent, job.created_at))
 
 
 def _same_order(attempt: Attempt, spec: ModelSpec, job: Found) -> bool:
-    """Same model, same inputs. Pictures are left out: vendors echo them as addresses of their own."""
-    pictures = {spec.inputs[word].partition(".")[0] for word in ("image",) if word in spec.inputs}
-    return job.ref.model in (spec.slug, spec.name) and _plain(job.inputs, pictures) == _plain(
-        attempt.fit.inputs, pictures
+    """Same model, same inputs. Pictures need not be equal, because vendors echo them as addresses of their
+    own; but no vendor echoes one where none was sent.
+    """
+    if attempt.fit.image is None and _echoed(job, spec) is not None:
+        return False
+    picture = spec.inputs.get("image", "")
+    words = {picture, picture.partition(".")[0]}
+    return job.ref.model in (spec.slug, spec.name) and _plain(job.inputs, words) == _plain(
+        attempt.fit.inputs, words
     )
 
 
@@ -119,16 +138,37 @@ def _plain(inputs: Mapping[str, object], pictures: set[str]) -> dict[str, object
     return {name: value for name, value in inputs.items() if value is not None and name not in pictures}
 
 
-async def _adopt_one(turn: Turn, candidates: Sequence[Found], spec: ModelSpec) -> bool:
-    """Claim the first match that no attempt owns: equal candidates are shared out one to one."""
+def _echoed(job: Found, spec: ModelSpec) -> object:
+    """What the list says of the picture."""
+    picture = spec.inputs.get("image")
+    return None if picture is None else job.inputs.get(picture)
+
+
+def _sent_picture(attempt: Attempt) -> str | None:
+    """The address that was sent for the picture; None for content, whose address the vendor makes."""
+    return None if attempt.fit.image is None else attempt.fit.image.url
+
+
+def _being_sent(rival: Rival, attempt: Attempt) -> bool:
+    """Whether a job of the list may belong to somebody who is still waiting for the answer."""
+    living = rival.driver is not None and not is_dead(rival.driver)
+    return living and rival.attempt.state is S.SENDING and rival.attempt.fit.inputs == attempt.fit.inputs
+
+
+def _is_a_rivals(job: Found, attempt: Attempt, spec: ModelSpec, rivals: Sequence[Rival]) -> bool:
+    """Whether the vendor echoes exactly the address that a rival sent for its picture, and not ours."""
+    echoed = _echoed(job, spec)
+    theirs = {_sent_picture(rival.attempt) for rival in rivals} - {None, _sent_picture(attempt)}
+    return any(address == echoed for address in theirs)
+
+
+async def _unowned(turn: Turn, candidates: Sequence[Found]) -> list[Found]:
+    """Those that no attempt has: equal candidates are shared out one to one."""
     account = turn.attempt.account
     if account is None or not candidates:
-        return False
+        return []
     taken = await turn.store.owned(account, [job.ref.job_id for job in candidates])
-    for job in candidates:
-        if job.ref.job_id not in taken and await adopt(turn, job, spec):
-            return True
-    return False
+    return [job for job in candidates if job.ref.job_id not in taken]
 
 
 async def adopt(turn: Turn, job: Found, spec: ModelSpec) -> bool:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 POLLS_PER_JOB = 30
 MAX_SENDS = 4
+PATIENCE_SLACK = 5.0
+"""Seconds between an attempt's creation and the first look at it that do not lengthen its patience."""
 PATIENCE_FACTOR = 1.5
 
 
@@ -57,9 +59,11 @@ def patience(job: Job, spec: ModelSpec, *, now: datetime, candidates_left: int) 
     return max(1.0, min(usual, (job.deadline - now).total_seconds() / (candidates_left + 1)))
 
 
-def patience_over(attempt: Attempt, now: datetime) -> bool:
-    """Whether the attempt has used up its patience."""
-    return attempt.patience is not None and now >= attempt.created_at + timedelta(seconds=attempt.patience)
+def patience_over(attempt: Attempt, now: datetime, watched: float) -> bool:
+    """Whether the attempt has used up its patience, by the calendar and by `watched` monotonic seconds."""
+    if attempt.patience is None or watched < attempt.patience - PATIENCE_SLACK:
+        return False
+    return now >= attempt.created_at + timedelta(seconds=attempt.patience)
 
 
 def soonest(*moments: datetime | None) -> datetime:

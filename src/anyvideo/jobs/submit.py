@@ -12,6 +12,7 @@ from anyvideo.catalog.spec import ModelSpec
 from anyvideo.jobs.backends import Backend
 from anyvideo.jobs.observe import ended, moved, observe
 from anyvideo.jobs.picture import PICTURE_TRIES, handed_over, without_picture
+from anyvideo.jobs.sane import key_of, sane_failure, sane_submission
 from anyvideo.jobs.schedule import MAX_SENDS, backoff, resend_wait
 from anyvideo.jobs.turn import Turn
 from anyvideo.jobs.verdict import Fate, Verdict, failure_of, judge
@@ -62,7 +63,7 @@ async def _order(turn: Turn, backend: Backend, spec: ModelSpec) -> Order:
     media = {}
     if attempt.fit.image is not None:
         media["image"] = await handed_over(
-            attempt.fit.image, backend, uploaded=turn.job.options.image_transfer == "upload"
+            attempt.fit.image, backend, transfer=turn.job.options.image_transfer
         )
     deadline = vendor_deadline_seconds(spec) if backend.plugin.vendor_deadline else None
     return Order(fit=attempt.fit, spec=spec, tag=attempt.tag, deadline=deadline, media=media)
@@ -70,7 +71,8 @@ async def _order(turn: Turn, backend: Backend, spec: ModelSpec) -> Order:
 
 async def _not_prepared(turn: Turn, backend: Backend, spec: ModelSpec, error: Exception) -> datetime | None:
     """A free call before the submit failed: nothing was bought, so it is tried again a few times."""
-    failure = replace(failure_of(error, explain=backend.provider.explain, stage="prepare"), charged="no")
+    said = failure_of(error, explain=backend.provider.explain, stage="prepare")
+    failure = replace(sane_failure(said, key_of(backend)), charged="no")
     if failure.kind == "ServiceError":
         failure = replace(failure, kind="NotAccepted")
     attempt = replace(turn.attempt, trouble=turn.attempt.trouble + 1)
@@ -103,7 +105,7 @@ async def _send(turn: Turn, backend: Backend, order: Order) -> datetime | None:
         try:
             if backend.plugin.recovery.kind == "in_process":
                 await before_send(None)
-            submission = await backend.provider.submit(order)
+            submission = sane_submission(await backend.provider.submit(order), key_of(backend))
         except StaleWrite:
             raise
         except Exception as error:
@@ -139,9 +141,10 @@ async def _not_submitted(
     turn: Turn, backend: Backend, spec: ModelSpec, record: CallRecord, error: Exception
 ) -> datetime | None:
     if backend.plugin.recovery.kind == "in_process":
-        await _end(turn, S.REJECTED, _nothing_bought(error), spec)
+        await _end(turn, S.REJECTED, sane_failure(_nothing_bought(error), key_of(backend)), spec)
         return None
     verdict = judge(record, error, refusals=backend.plugin.refusals, explain=backend.provider.explain)
+    verdict = replace(verdict, failure=sane_failure(verdict.failure, key_of(backend)))
     if verdict.fate is Fate.AMBIGUOUS:
         await hold_as_unknown(turn, verdict.failure)
         return None

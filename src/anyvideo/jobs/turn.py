@@ -12,10 +12,11 @@ from anyvideo.catalog.spec import ModelSpec
 from anyvideo.jobs.points import WRITES, point
 from anyvideo.jobs.schedule import poll_interval
 from anyvideo.jobs.store.base import Lease, Store, Written
+from anyvideo.net.sanitize import without_queries
 from anyvideo.types.budget import Threshold
 from anyvideo.types.clock import Clock
 from anyvideo.types.events import Event, EventKind
-from anyvideo.types.job import Attempt, Job
+from anyvideo.types.job import Attempt, Failure, Job
 from anyvideo.types.money import dollars
 from anyvideo.types.states import AttemptState, JobStatus
 
@@ -42,10 +43,15 @@ def passed(threshold: Threshold) -> str:
     return f"{threshold.percent} % of the {threshold.scope} budget is used: {used} of {limit} USD"
 
 
+def shown(failure: Failure | None) -> Failure | None:
+    """A failure as it may be kept and told: a vendor's words may repeat an address that is a secret."""
+    return failure and replace(failure, message=without_queries(failure.message))
+
+
 def _new_writes(job: Job, attempt: Attempt) -> list[str]:
     before = next((known.writes for known in job.attempts if known.id == attempt.id), ())
     names = [write.name for write in attempt.writes[len(before) :]]
-    return [name for name in names if name in (*WRITES, "unknown")]
+    return [name for name in names if name in (*WRITES, "unknown", "takeover")]
 
 
 @dataclass(slots=True)
@@ -74,11 +80,10 @@ class Turn:
         Raises StaleWrite, and BudgetExceeded when the hold of a new attempt does not fit.
         """
         names = _new_writes(self.job, attempt)
+        after = self._with(replace(attempt, failure=shown(attempt.failure)), changes)
         for name in names:
             point(f"{name}.before")
-        self._took(
-            await self.store.write(self.lease, self.job, self._with(attempt, changes), now=self.clock.now())
-        )
+        self._took(await self.store.write(self.lease, self.job, after, now=self.clock.now()))
         for name in names:
             point(f"{name}.after")
 
@@ -128,6 +133,9 @@ class Turn:
                 "native": attempt.native,
                 "progress": attempt.progress,
             }
+        for name, cut in (("message", without_queries), ("failure", shown)):
+            if details.get(name) is not None:
+                details[name] = cut(details[name])
         event = Event(
             id=secrets.token_hex(8),
             kind=kind,

@@ -54,7 +54,7 @@ class BuyOptions(PlanOptions, total=False):
 
     `reference_images` are pictures of characters by name. No model here takes them: they are kept beside the
     job and named in its metadata as `reference_image.NAME`. `output` is a template for the file's path below
-    the output folder, such as `{job_id}/clip_{index}.mp4`.
+    the output folder, such as `{job_id}/clip_{index}.mp4`; its words are `anyvideo.media.names.FIELDS`.
     """
 
     max_cost: str | int | Decimal | None

@@ -8,13 +8,14 @@ import re
 import shutil
 import string
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from anyvideo.types.errors import InvalidRequest, MediaError
 
-FIELDS = frozenset({"job_id", "index", "attempt", "provider", "model", "day"})
+FIELDS = frozenset({"job_id", "batch_id", "index", "prompt", "attempt", "provider", "model", "day"})
 MAX_TEMPLATE = 300
 _MOST_WORD = 80
+_MOST_SLUG = 48
 _MOST_SIBLINGS = 1000
 _TAME = re.compile(r"[^A-Za-z0-9._-]+")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
@@ -46,9 +47,25 @@ def tame(word: str) -> str:
     return f"_{tamed}" if not tamed or _RESERVED.fullmatch(tamed) else tamed
 
 
-def named(template: str, words: Mapping[str, str]) -> Path:
-    """The relative path that a template makes of these words. Raises InvalidRequest for a bad template."""
-    return Path(check_template(template).format_map({name: tame(words.get(name, "")) for name in FIELDS}))
+def slug(prompt: str | None) -> str:
+    """The first words of a prompt as a file name; empty where it has no Latin letters or digits."""
+    words = re.findall(r"[a-z0-9]+", (prompt or "").lower())
+    name = ""
+    for word in words:
+        longer = f"{name}-{word}" if name else word[:_MOST_SLUG]
+        if len(longer) > _MOST_SLUG:
+            break
+        name = longer
+    return name
+
+
+def named(template: str, words: Mapping[str, str]) -> PurePosixPath:
+    """The relative path, or the key in a bucket, that a template makes of these words.
+
+    Raises InvalidRequest for a bad template.
+    """
+    tamed = {name: tame(words.get(name, "")) for name in FIELDS}
+    return PurePosixPath(check_template(template).format_map(tamed))
 
 
 def place(source: Path, folder: Path, template: str, words: Mapping[str, str]) -> Path:

@@ -108,20 +108,28 @@ class OutputTransport(httpx.AsyncBaseTransport):
 class OwnOriginTransport(httpx.AsyncBaseTransport):
     """Reads from one origin that the user owns, with the user's key, and refuses every other.
 
-    What a redirect names is another request, so the key cannot follow it elsewhere.
+    What a redirect names is another request, so the key cannot follow it elsewhere. Below the path `asks`,
+    a POST is a question, too.
     """
 
     def __init__(
-        self, base_url: str, *, headers: Mapping[str, str], timeouts: Timeouts | None = None
+        self,
+        base_url: str,
+        *,
+        headers: Mapping[str, str],
+        timeouts: Timeouts | None = None,
+        asks: str | None = None,
     ) -> None:
         self._origin = origin_of(base_url)
         self._headers = dict(headers)
+        self._asks = asks
         self._timeouts = timeouts or Timeouts()
         self._lines = Lines(Tls(), resolver=None, https=self._origin.startswith("https:"))
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Raises DownloadFailed for another origin, PluginError for what would write."""
-        if request.method not in SAFE_METHODS:
+        asks = self._asks is not None and request.method == "POST" and request.url.path.startswith(self._asks)
+        if request.method not in SAFE_METHODS and not asks:
             raise PluginError(f"a {request.method} to the user's storage is not sent")
         if origin_of(str(request.url)) != self._origin:
             raise refused("it leads away from your own storage")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ _SHOWN_HEADERS = frozenset(
     }
 )
 HIDDEN = "[hidden]"
+_ADDRESS = re.compile(r"""https?://[^\s"'<>]*[?#@][^\s"'<>]*""", re.IGNORECASE)
 
 
 def origin_of(url: str) -> str:
@@ -58,3 +60,8 @@ def shown_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 def _shown_value(name: str, value: str) -> str:
     return origin_and_path(value) if name == "location" else value
+
+
+def without_queries(text: str) -> str:
+    """Somebody else's text with every address in it cut to origin and path: it may be a signed one."""
+    return _ADDRESS.sub(lambda found: f"{origin_and_path(found[0])}?{HIDDEN}", text)

@@ -14,7 +14,7 @@ def check_picture(image: Image, media: MediaRules) -> None:
     if image.content_type is not None and image.content_type not in media.content_types:
         kinds = ", ".join(sorted(kind.removeprefix("image/") for kind in media.content_types))
         raise Impossible(f"takes pictures as {kinds}, not {image.content_type}", "image")
-    if image.url is not None:
+    if image.url is not None or image.storage_address is not None:
         return
     if media.data_uri_bytes is None and media.upload_bytes is None:
         raise Impossible(f"takes pictures by address only: {HOST_IT}", "image")

@@ -32,7 +32,9 @@ class Task(StrEnum):
 class Image:
     """An input picture: a public address, or content that is in memory or on this machine's disk.
 
-    `size` is in bytes. `anyvideo.media.load_image` makes one from a path, bytes, a file or an address.
+    `size` is in bytes. `storage_address` is where content lies in the caller's own storage, too, so that an
+    address can be signed for a vendor who takes no content. `anyvideo.media.load_image` makes an Image from a
+    path, bytes, a file or an address.
     """
 
     url: str | None = None
@@ -41,6 +43,7 @@ class Image:
     sha256: str | None = None
     path: Path | None = None
     data: bytes | None = dataclass_field(default=None, repr=False)
+    storage_address: str | None = None
 
     def __post_init__(self) -> None:
         if (self.url is None) == (self.data is None and self.path is None):

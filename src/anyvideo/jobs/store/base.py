@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from anyvideo.types.budget import Budget, Threshold
-from anyvideo.types.job import Account, Job
+from anyvideo.types.job import Account, Attempt, Job
 from anyvideo.types.money import CostBasis
 from anyvideo.types.request import Image
 from anyvideo.types.states import AttemptState, JobStatus
@@ -33,6 +33,14 @@ class Written:
 
     job: Job
     thresholds: tuple[Threshold, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rival:
+    """An attempt that was sent and whose fate nobody knows yet. `driver` holds its job's lease, if any."""
+
+    attempt: Attempt
+    driver: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,8 +138,11 @@ class Store(Protocol):
         """Which of a vendor's jobs belong to attempts of this store."""
         ...
 
-    async def sending_like(self, fingerprint: str, attempt_id: str, *, now: datetime) -> list[str]:
-        """Who holds the leases of other attempts of this fingerprint that are being sent right now."""
+    async def rivals(self, attempt: Attempt, *, now: datetime) -> list[Rival]:
+        """Other attempts, of whatever key, that a vendor's list may not tell from this one.
+
+        With a picture those are all of its model; without one those that ask for exactly the same.
+        """
         ...
 
     async def request_cancel(self, job_id: str) -> Job:

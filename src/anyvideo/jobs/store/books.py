@@ -27,11 +27,10 @@ def enter(sql: sqlite3.Connection, job: Job, moves: Iterable[Move], now: datetim
 
 
 def owned(sql: sqlite3.Connection, account: Account, provider_job_id: str, attempt_id: str) -> bool:
-    """Whether another attempt of the account has this job of the vendor."""
+    """Whether another attempt has this job of the vendor, also one of another key: keys are replaced."""
     row = sql.execute(
-        "SELECT 1 FROM attempts WHERE provider = ? AND origin = ? AND key_hash = ?"
-        " AND provider_job_id = ? AND id <> ?",
-        (account.provider, account.origin, account.key_hash, provider_job_id, attempt_id),
+        "SELECT 1 FROM attempts WHERE provider = ? AND origin = ? AND provider_job_id = ? AND id <> ?",
+        (account.provider, account.origin, provider_job_id, attempt_id),
     ).fetchone()
     return row is not None
 
@@ -40,7 +39,7 @@ def _line(sql: sqlite3.Connection, job_id: str, attempt: Attempt) -> None:
     account = attempt.account
     sql.execute(
         "INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
-        " state = excluded.state, provider_job_id = excluded.provider_job_id,"
+        " key_hash = excluded.key_hash, state = excluded.state, provider_job_id = excluded.provider_job_id,"
         " hold_micros = excluded.hold_micros, cost_micros = excluded.cost_micros, basis = excluded.basis",
         (
             attempt.id,
@@ -95,10 +94,11 @@ def _crossed(budget: Budget, *, before: int, after: int) -> list[Threshold]:
 
 
 def _settle(sql: sqlite3.Connection, attempt: Attempt, cost_micros: int) -> None:
+    """The hold becomes spend. No cost gives a budget money back."""
     rows = sql.execute("SELECT budget_id, micros FROM holds WHERE attempt_id = ?", (attempt.id,)).fetchall()
     for budget_id, micros in rows:
         sql.execute(
             "UPDATE budgets SET held_micros = held_micros - ?, spent_micros = spent_micros + ? WHERE id = ?",
-            (micros, cost_micros, budget_id),
+            (micros, max(cost_micros, 0), budget_id),
         )
     sql.execute("DELETE FROM holds WHERE attempt_id = ?", (attempt.id,))

@@ -6,14 +6,15 @@ import hashlib
 import logging
 import os
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from anyvideo.jobs.store.base import Line, Used
+from anyvideo.jobs.store.base import Line, Rival, Used
 from anyvideo.jobs.store.codec import decode
 from anyvideo.types.budget import Budget
-from anyvideo.types.errors import JobNotFound
+from anyvideo.types.errors import JobNotFound, StoreError
 from anyvideo.types.job import Job
 from anyvideo.types.money import CostBasis
 from anyvideo.types.request import Image
@@ -26,9 +27,17 @@ def readable_job(row: Any) -> Job | None:
     """The job of a row; None, and a line in the log, for one that cannot be read: it must hide no other."""
     try:
         return job_of(row, "")
-    except ValueError as error:
-        logger.error("a job in the store cannot be read and is left out: %s", type(error).__name__)
+    except StoreError as error:
+        logger.error("a job is left out: %s", error)
         return None
+
+
+def rival_of(row: Any) -> Rival | None:
+    """The attempt that the columns after the job's own name, and who drives it."""
+    *columns, attempt_id, driver = row
+    job = readable_job(columns)
+    found = next((one for one in job.attempts if one.id == attempt_id), None) if job else None
+    return None if found is None else Rival(attempt=found, driver=driver)
 
 
 def text_of(moment: datetime) -> str:
@@ -38,7 +47,13 @@ def text_of(moment: datetime) -> str:
 def job_of(row: Any, job_id: str) -> Job:
     if row is None:
         raise JobNotFound(f"there is no job {job_id}", field="job_id", hint="list them with: anyvideo jobs")
-    return decode(row[0], version=row[1], cancel_requested=bool(row[2]))
+    try:
+        return decode(row[0], version=row[1], cancel_requested=bool(row[2]))
+    except ValueError as error:
+        raise StoreError(
+            f"the record of job {job_id or 'in a list'} cannot be read: {type(error).__name__}",
+            hint="a newer version may have written it, or the file is damaged; its line in the books stands",
+        ) from None
 
 
 def line_of(row: Any) -> Line:
@@ -76,4 +91,4 @@ def kept_input(image: Image, folder: Path) -> Image:
             file.flush()
             os.fsync(file.fileno())
         part.replace(kept)
-    return Image(path=kept, content_type=image.content_type, size=len(content), sha256=digest)
+    return replace(image, data=None, path=kept, size=len(content), sha256=digest)

@@ -9,16 +9,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from anyvideo.jobs.fingerprint import job_fingerprint
+from anyvideo.jobs.fingerprint import fingerprint, job_fingerprint
 from anyvideo.jobs.money import moves
 from anyvideo.jobs.store import books
-from anyvideo.jobs.store.base import Lease, Line, Used, Written
+from anyvideo.jobs.store.base import Lease, Line, Rival, Used, Written
 from anyvideo.jobs.store.codec import encode
 from anyvideo.jobs.store.database import Database
-from anyvideo.jobs.store.rows import job_of, kept_input, line_of, readable_job, text_of, used_of
+from anyvideo.jobs.store.rows import job_of, kept_input, line_of, readable_job, rival_of, text_of, used_of
 from anyvideo.types.budget import Budget
 from anyvideo.types.errors import IdempotencyConflict, InvalidRequest, StaleWrite
-from anyvideo.types.job import Account, Job
+from anyvideo.types.job import Account, Attempt, Job
 from anyvideo.types.request import Image
 from anyvideo.types.states import AttemptState, JobStatus
 
@@ -88,7 +88,8 @@ class SQLiteStore:
                 f"SELECT {_COLUMNS}, idempotency_key FROM jobs WHERE substr(idempotency_key, 1, ?) = ?",
                 (len(prefix), prefix),
             ).fetchall()
-            return {row[3]: job_of(row, "") for row in rows}
+            jobs = {row[3]: readable_job(row) for row in rows}
+            return {key: job for key, job in jobs.items() if job is not None}
 
         return await self._database.run(select)
 
@@ -172,14 +173,20 @@ class SQLiteStore:
 
         return await self._database.run(select)
 
-    async def sending_like(self, fingerprint: str, attempt_id: str, *, now: datetime) -> list[str]:
-        def select() -> list[str]:
+    async def rivals(self, attempt: Attempt, *, now: datetime) -> list[Rival]:
+        states = (AttemptState.SENDING, AttemptState.UNKNOWN)
+        column, value = ("fingerprint", fingerprint(attempt))
+        if attempt.fit.image is not None:
+            column, value = ("model", attempt.model)
+
+        def select() -> list[Rival]:
             rows = self._database.sql.execute(
-                "SELECT lease_owner FROM attempts JOIN jobs ON jobs.id = attempts.job_id"
-                " WHERE fingerprint = ? AND attempts.state = ? AND attempts.id <> ? AND lease_until >= ?",
-                (fingerprint, AttemptState.SENDING, attempt_id, text_of(now)),
+                f"SELECT {_COLUMNS}, attempts.id, CASE WHEN lease_until >= ? THEN lease_owner END"
+                " FROM attempts JOIN jobs ON jobs.id = attempts.job_id"
+                f" WHERE attempts.{column} = ? AND state IN (?, ?) AND attempts.id <> ?",
+                (text_of(now), value, *states, attempt.id),
             ).fetchall()
-            return [owner for (owner,) in rows]
+            return [rival for row in rows if (rival := rival_of(row)) is not None]
 
         return await self._database.run(select)
 
