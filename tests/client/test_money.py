@@ -271,6 +271,15 @@ async def test_the_settings_may_say_that_an_unknown_one_is_bought_again(house: H
     assert house.posts() == 3
 
 
+async def test_a_calls_smaller_cap_on_buying_again_beats_the_settings(house: House) -> None:
+    (house.folder / "anyvideo.toml").write_text('on_unknown = "resubmit"\nmax_duplicate_cost = "5.00"\n')
+    house.server.fault("runway", "disconnect_after_accept", times=2)
+    async with house.client() as client:
+        with pytest.raises(OutcomeUnknown):
+            await client.generate("a fox", models=RUNWAY, duration=5, max_duplicate_cost="0.01")
+    assert house.posts() == 1
+
+
 async def test_buying_again_without_a_cap_is_refused(house: House) -> None:
     async with house.client() as client:
         with pytest.raises(InvalidRequest) as caught:

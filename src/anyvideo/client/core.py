@@ -158,7 +158,8 @@ class Core:
         """The wish's options, with what the settings say where it says nothing."""
         options = wish.options
         if wish.on_unknown is None and self._settings.on_unknown == "resubmit":
-            cap = self._settings.max_duplicate_micros
+            said = (options.max_duplicate_micros, self._settings.max_duplicate_micros)
+            cap = min((cap for cap in said if cap is not None), default=None)
             options = replace(options, on_unknown="resubmit", max_duplicate_micros=cap)
         template, folder = options.output or self._settings.template, self._settings.output or Path.cwd()
         return replace(

@@ -13,8 +13,10 @@ POINTS = (
     "file.renamed",
     "unknown.before",
     "unknown.after",
+    "takeover.before",
+    "takeover.after",
 )
-"""Every place that a purchase passes; `file.*` lie around the download. A take-over passes two more."""
+"""Every place that a purchase passes; `file.*` lie around the download, `takeover.*` need another key."""
 
 watcher: ContextVar[Watcher | None] = ContextVar("anyvideo_points", default=None)
 """Who is told; nobody outside tests."""
