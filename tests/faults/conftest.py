@@ -34,7 +34,7 @@ def extent() -> Extent:
     seed = int(os.environ.get("ANYVIDEO_FAULTS_SEED", time.strftime("%Y%m%d")))
     if FULL:
         return Extent(seed=seed, kills=1200, stops=96, schedules=20_000, rushes=100)
-    return Extent(seed=seed, kills=24, stops=4, schedules=300, rushes=1)
+    return Extent(seed=seed, kills=24, stops=4, schedules=120, rushes=1)
 
 
 @pytest.fixture(scope="session")
