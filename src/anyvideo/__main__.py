@@ -13,8 +13,10 @@ def main() -> None:
     """
     try:
         from anyvideo.cli import app
+        from anyvideo.cli.interrupts import ctrl_c
 
-        app()
+        with ctrl_c():
+            app()
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing not in CLI_PACKAGES:
