@@ -524,30 +524,60 @@ async def test_a_storage_that_signs_badly_is_asked_three_times_and_costs_nothing
     assert sum(line.cost_micros or 0 for line in spent) == 200_000
 
 
-async def test_a_lost_purchase_with_a_signed_picture_is_found_again(house: House) -> None:
-    """The vendor lists the signed address of the first send; what is compared does not hold it."""
-    content = png(side=512)
-    kept = Image(
+AWS = {
+    "AWS_ACCESS_KEY_ID": "AKIDINVENTED",
+    "AWS_SECRET_ACCESS_KEY": SECRET,
+    "AWS_REGION": "eu-central-1",
+    "AWS_ENDPOINT_URL": "https://objects.example.com",
+}
+
+
+def stored(name: str, color: str) -> Image:
+    """A picture that was read from the bucket `scenes`."""
+    content = png(color, side=512)
+    return Image(
         data=content,
         content_type="image/png",
         size=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
-        storage_address="s3://scenes/lake.png",
+        storage_address=f"s3://scenes/{name}",
     )
+
+
+async def test_a_lost_purchase_with_a_signed_picture_is_found_again(house: House) -> None:
+    """The vendor lists the signed address of the first send; what is compared does not hold it."""
     house.server.fault("luma", "disconnect_after_accept", times=1)
-    keys = {
-        "AWS_ACCESS_KEY_ID": "AKIDINVENTED",
-        "AWS_SECRET_ACCESS_KEY": SECRET,
-        "AWS_REGION": "eu-central-1",
-        "AWS_ENDPOINT_URL": "https://objects.example.com",
-    }
-    async with house.client(environ=keys) as client:
-        video = await client.generate("a lake", image=kept, models="luma/ray-flash-2", duration=5)
+    wish = {"image": stored("act 1/lake.png", "teal"), "models": "luma/ray-flash-2", "duration": 5}
+    async with house.client(environ=AWS) as client:
+        video = await client.generate("a lake", **wish)
     [sold] = house.server.world.jobs.values()
-    assert "https://objects.example.com/scenes/lake.png?X-Amz-" in str(sold.request)
+    assert "https://objects.example.com/scenes/act%201/lake.png?X-Amz-" in str(sold.request)
     assert len(house.charges()) == len(video.attempts) == 1
     files = [path for path in house.folder.rglob("*") if path.is_file()]
     assert not any(b"X-Amz-Signature" in path.read_bytes() for path in files)
+
+
+@pytest.mark.parametrize("first", [0, 1], ids=["older first", "newer first"])
+async def test_lost_purchases_with_different_signed_pictures_are_not_swapped(
+    house: House, first: int
+) -> None:
+    house.server.fault("luma", "list_500", times=4)
+    house.server.fault("luma", "disconnect_after_accept", times=2)
+    names = ("act 1/red.png", "act 1/blue.png")
+    async with house.client(environ=AWS) as client:
+        jobs = []
+        for name in names:
+            wish = {"image": stored(name, name[6:-4]), "models": "luma/ray-flash-2", "duration": 5}
+            jobs.append(await client.submit("a lake", **wish))
+            while len(house.charges()) < len(jobs):
+                await house.clock.sleep(0.2)
+        for job in (jobs[first], jobs[1 - first]):
+            await client.wait(job)
+        made = [(await client.job(job)).attempts[0].ref for job in jobs]
+    assert len(house.charges()) == 2
+    for name, ref in zip(names, made, strict=True):
+        assert ref is not None
+        assert name.replace(" ", "%20") in str(house.server.world.jobs[ref.job_id].request)
 
 
 # Without a picture that cannot be read

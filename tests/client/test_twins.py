@@ -38,7 +38,7 @@ def sold_with(house: House, picture: str) -> Any:
     return sold
 
 
-async def lost(house: House, client: AsyncClient, model: str, image: object) -> Job:
+async def lost(house: House, client: AsyncClient, model: str, image: Any) -> Job:
     """A purchase whose answer is lost after the vendor took it."""
     house.server.fault(model.partition("/")[0], "disconnect_after_accept", times=1)
     before = len(house.charges())
@@ -78,7 +78,7 @@ async def test_a_picture_that_comes_back_under_another_address_is_no_reason_to_p
     async with house.client() as client:
         job = await lost(house, client, LISTED[0], image)
         [sold] = house.server.world.jobs.values()
-        sold.request = {**sold.request, "image": "https://files.vendor.example/copy"}  # type: ignore[misc]
+        sold.request = {**sold.request, "image": "https://files.vendor.example/copy"}
         video = await client.wait(job)
     assert len(house.charges()) == len(video.attempts) == 1
 

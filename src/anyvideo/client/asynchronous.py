@@ -41,7 +41,10 @@ class AsyncClient(Core):
     """
 
     async def aclose(self) -> None:
-        """Finish what is being sent and close everything. Unfinished jobs stay in the store."""
+        """Finish what is being sent and close everything. Unfinished jobs stay in the store.
+
+        In a forked child it does nothing: everything belongs to the process that opened the client.
+        """
         await self._close()
 
     async def plan(self, prompt: str | None = None, **options: Unpack[PlanOptions]) -> Plan:
@@ -49,6 +52,7 @@ class AsyncClient(Core):
 
         Raises InvalidRequest and UnknownModel.
         """
+        self._home.check()
         wish = await self._pictures.planned(prompt, options)
         return await self._planner.plan(wish, remember=self._closing is not None)
 
@@ -223,6 +227,7 @@ class AsyncClient(Core):
 
     async def models(self) -> list[ModelSpec]:
         """Every declared model of the installed plugins."""
+        self._home.check()
         return list(self._backends.specs)
 
     async def forget_models(self, model: str | None = None) -> int:
@@ -232,4 +237,5 @@ class AsyncClient(Core):
 
     async def providers(self) -> list[ProviderInfo]:
         """Every installed plugin: whether it is ready, what is missing, or why it is broken."""
+        self._home.check()
         return self._planner.providers()

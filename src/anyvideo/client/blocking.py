@@ -14,6 +14,7 @@ import anyio
 from anyio.from_thread import BlockingPortal
 
 from anyvideo.client.asynchronous import AsyncClient
+from anyvideo.jobs.home import Home
 from anyvideo.plugins import Plugins
 from anyvideo.settings import Settings
 from anyvideo.types.budget import Budget
@@ -69,6 +70,7 @@ class Client:
         self._thread: threading.Thread | None = None
         self._portal: BlockingPortal | None = None
         self._closed = False
+        self._home = Home()
 
     def __enter__(self) -> Self:
         self._open()
@@ -94,11 +96,17 @@ class Client:
     providers = _blocking(AsyncClient.providers)
 
     def close(self) -> None:
-        """Finish what is being sent and close everything. Unfinished jobs stay in the store."""
+        """Finish what is being sent and close everything. Unfinished jobs stay in the store.
+
+        In a forked child it does nothing: everything belongs to the process that opened the client.
+        """
+        if self._home.abroad:
+            return
         with self._opening:
             portal, thread = self._portal, self._thread
             self._portal = self._thread = None
             self._closed = True
+            self._home.leave()
         if portal is not None and thread is not None and thread.is_alive():
             portal.start_task_soon(portal.stop)
             thread.join()
@@ -119,10 +127,12 @@ class Client:
         return result
 
     def _open(self) -> BlockingPortal:
+        self._home.check()  # before the lock: a thread that held it was left behind by a fork
         with self._opening:
             if self._closed:
                 raise ConfigurationError("this client is closed", field="client", hint="make a new one")
             if self._portal is None:
+                self._home.enter()
                 self._portal = self._start()
             return self._portal
 

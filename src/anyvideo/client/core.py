@@ -21,6 +21,7 @@ from anyvideo.jobs.clock import SystemClock
 from anyvideo.jobs.driver import Driver
 from anyvideo.jobs.engine import Engine
 from anyvideo.jobs.files import found
+from anyvideo.jobs.home import Home
 from anyvideo.jobs.outcome import still_running, unknown
 from anyvideo.jobs.record import finished_before, record
 from anyvideo.jobs.store.sqlite import SQLiteStore
@@ -92,8 +93,10 @@ class Core:
             tell=self._say,
         )
         self._closing: AsyncExitStack | None = None
+        self._home = Home()
 
     async def __aenter__(self) -> Self:
+        self._home.check()
         if self._closing is not None:
             raise ConfigurationError("this client is open already", field="client")
         stack = AsyncExitStack()
@@ -107,14 +110,16 @@ class Core:
             await stack.aclose()
             raise
         self._closing = stack
+        self._home.enter()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._close()
 
     async def _close(self) -> None:
-        if self._closing is not None:
+        if self._closing is not None and not self._home.abroad:
             stack, self._closing = self._closing, None
+            self._home.leave()
             await stack.aclose()
 
     async def _submit(self, prompt: str | None = None, **options: Unpack[BuyOptions]) -> Job:
@@ -220,6 +225,7 @@ class Core:
         return result[0] if result else None
 
     def _check_open(self) -> None:
+        self._home.check()
         if self._closing is None:
             raise ConfigurationError(
                 "this client is not open",

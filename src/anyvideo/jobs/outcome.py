@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from anyvideo.types.errors import (
     AllModelsFailed,
-    AnyVideoError,
     JobCanceled,
+    JobError,
     OutcomeUnknown,
     ProviderError,
     StillRunning,
@@ -15,11 +17,13 @@ from anyvideo.types.job import Job
 from anyvideo.types.states import JobStatus
 from anyvideo.types.video import Video
 
+E = TypeVar("E", bound=JobError)
+
 
 def delivered(job: Job) -> Video:
     """The video of a job that succeeded. Raises the error that says how it ended otherwise."""
     if job.status is not JobStatus.SUCCEEDED or job.artifact is None or job.cost is None:
-        raise _ending(job)
+        raise _placed(_ending(job), job)
     attempt = job.attempts[-1]
     return Video(
         job_id=job.id,
@@ -37,21 +41,23 @@ def delivered(job: Job) -> Video:
 def still_running(job: Job, timeout: float | None) -> StillRunning:
     """The error for a wait that ended before the job."""
     waited = "" if timeout is None else f" after {timeout:g} s"
-    return StillRunning(
+    error = StillRunning(
         f"job {job.id} is still {job.status}{waited}",
         job_id=job.id,
         hint=f"go on with: anyvideo resume {job.id}",
     )
+    return _placed(error, job)
 
 
 def unknown(job: Job) -> OutcomeUnknown:
     """The error for a job whose outcome nobody can tell."""
-    return OutcomeUnknown(
+    error = OutcomeUnknown(
         f"{job.attempts[-1].model} may have taken job {job.id} and nobody can tell yet;"
         " its money is held, nothing is resent",
         job_id=job.id,
         hint=f"look again with: anyvideo resume {job.id}; decide with: anyvideo jobs resolve {job.id}",
     )
+    return _placed(error, job)
 
 
 def failures(job: Job) -> list[ProviderError]:
@@ -63,7 +69,15 @@ def failures(job: Job) -> list[ProviderError]:
     ]
 
 
-def _ending(job: Job) -> AnyVideoError:
+def _placed(error: E, job: Job) -> E:
+    """The error with where its job was bought last."""
+    attempt = job.attempt
+    if attempt is None:
+        return error
+    return error.bought(attempt.provider, attempt.ref.job_id if attempt.ref else None)
+
+
+def _ending(job: Job) -> JobError:
     if job.status is JobStatus.CANCELED:
         return JobCanceled(f"job {job.id} was canceled", job_id=job.id)
     if job.status is JobStatus.UNKNOWN:

@@ -18,6 +18,7 @@ from anyvideo.jobs.takeover import on_the_callers_word
 from anyvideo.jobs.turn import Turn
 from anyvideo.jobs.verdict import failure_of
 from anyvideo.net.scopes import free_call
+from anyvideo.net.storage import is_signed_for
 from anyvideo.net.wire import CallRecord
 from anyvideo.provider import Finds, Found
 from anyvideo.settings import Windows
@@ -117,8 +118,7 @@ def matches(
         for job in found
         if job.tag is None and first <= job.created_at <= last and _same_order(attempt, spec, job)
     ]
-    sent = _sent_picture(attempt)
-    return sorted(like, key=lambda job: (sent is None or _echoed(job, spec) != sent, job.created_at))
+    return sorted(like, key=lambda job: (not _echoes_picture(job, spec, attempt), job.created_at))
 
 
 def _same_order(attempt: Attempt, spec: ModelSpec, job: Found) -> bool:
@@ -144,9 +144,15 @@ def _echoed(job: Found, spec: ModelSpec) -> object:
     return None if picture is None else job.inputs.get(picture)
 
 
-def _sent_picture(attempt: Attempt) -> str | None:
-    """The address that was sent for the picture; None for content, whose address the vendor makes."""
-    return None if attempt.fit.image is None else attempt.fit.image.url
+def _echoes_picture(job: Found, spec: ModelSpec, attempt: Attempt) -> bool:
+    """Whether the list says the address that was sent for the attempt's picture, or a signed one of the same
+    object; never for content, whose address the vendor makes.
+    """
+    image, echoed = attempt.fit.image, _echoed(job, spec)
+    if image is None or not isinstance(echoed, str):
+        return False
+    own = image.storage_address
+    return echoed == image.url or (own is not None and is_signed_for(echoed, own))
 
 
 def _being_sent(rival: Rival, attempt: Attempt) -> bool:
@@ -156,10 +162,9 @@ def _being_sent(rival: Rival, attempt: Attempt) -> bool:
 
 
 def _is_a_rivals(job: Found, attempt: Attempt, spec: ModelSpec, rivals: Sequence[Rival]) -> bool:
-    """Whether the vendor echoes exactly the address that a rival sent for its picture, and not ours."""
-    echoed = _echoed(job, spec)
-    theirs = {_sent_picture(rival.attempt) for rival in rivals} - {None, _sent_picture(attempt)}
-    return any(address == echoed for address in theirs)
+    """Whether the vendor echoes the address that a rival sent for its picture, and not ours."""
+    theirs = any(_echoes_picture(job, spec, rival.attempt) for rival in rivals)
+    return theirs and not _echoes_picture(job, spec, attempt)
 
 
 async def _unowned(turn: Turn, candidates: Sequence[Found]) -> list[Found]:

@@ -80,7 +80,7 @@ class Turn:
         Raises StaleWrite, and BudgetExceeded when the hold of a new attempt does not fit.
         """
         names = _new_writes(self.job, attempt)
-        after = self._with(replace(attempt, failure=shown(attempt.failure)), changes)
+        after = self._with(attempt, changes)
         for name in names:
             point(f"{name}.before")
         self._took(await self.store.write(self.lease, self.job, after, now=self.clock.now()))
@@ -107,7 +107,8 @@ class Turn:
         self.say(EventKind.JOB_ENDED, message=status.value, cost=self.job.cost)
 
     def _with(self, attempt: Attempt, changes: Mapping[str, Any]) -> Job:
-        known = {**{other.id: other for other in self.job.attempts}, attempt.id: attempt}
+        told = replace(attempt, failure=shown(attempt.failure))
+        known = {**{other.id: other for other in self.job.attempts}, told.id: told}
         attempts = tuple(known.values())
         status = self.job.status if self.job.finished else status_of(attempts[-1])
         return replace(self.job, **{"attempts": attempts, "status": status, **changes})

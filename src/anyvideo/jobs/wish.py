@@ -27,7 +27,8 @@ class PlanOptions(TypedDict, total=False):
     """What `plan` takes beside the prompt. Lengths in seconds; see VideoRequest for the rest.
 
     `image_transfer` says how the picture reaches the vendor: "upload" always hands over its content (an
-    address is fetched first), "url" always an address, "auto" an address where there is a public one.
+    address is fetched first), "url" always an address (of a private object a signed one), "auto" an address
+    where there is a public one.
     `image_fallback="text"` goes on without a picture that cannot be read or uploaded in three tries.
     """
 

@@ -81,6 +81,14 @@ async def signed_address(address: str, access: StorageAccess) -> str:
     return await _signed_supabase(address, access)
 
 
+def is_signed_for(url: str, address: str) -> bool:
+    """Whether a signed address, as a vendor echoes it, is one of this private object."""
+    name = address.partition("://")[2]
+    if not address.startswith((S3, SUPABASE)):
+        name = unquote(urlsplit(address).path.partition(_OBJECTS)[2]).removeprefix("authenticated/")
+    return unquote(url.partition("?")[0]).endswith(f"/{name}")
+
+
 def _signed_s3(address: str, access: StorageAccess) -> str:
     store, key = _s3_object(address, access)
     import obstore

@@ -33,7 +33,7 @@ AnyVideoError
 │   └── DownloadFailed         the result could not be fetched
 ├── MediaError                 a file is not what it should be
 ├── BatchFailed                too few clips of a batch succeeded; carries the result with those that did
-└── JobError                   where a job stands when the call ends; carries job_id
+└── JobError                   where a job stands when the call ends; carries its id, here and at the vendor
     ├── OutcomeUnknown         the vendor may have taken the job and nobody can tell yet; money is held
     ├── StillRunning           the timeout passed; the job goes on
     ├── JobCanceled            the job was canceled
@@ -296,11 +296,23 @@ class BatchFailed(AnyVideoError):
 
 
 class JobError(AnyVideoError):
-    """Where a job stands when the call ends. `job_id` resumes or cancels it later."""
+    """Where a job stands when the call ends. `job_id` resumes or cancels it later.
+
+    `provider` and `provider_job_id` say where it was bought last, and under which name the vendor knows it;
+    None while nothing was sent, or nobody knows.
+    """
+
+    provider: str | None = None
+    provider_job_id: str | None = None
 
     def __init__(self, message: str, *, job_id: str, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.job_id = job_id
+
+    def bought(self, provider: str, provider_job_id: str | None) -> Self:
+        """Fill in where; returns self."""
+        self.provider, self.provider_job_id = provider, provider_job_id
+        return self
 
 
 class OutcomeUnknown(JobError):

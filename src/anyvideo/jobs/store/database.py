@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
 import sys
 import tempfile
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -13,6 +16,7 @@ from typing import TypeVar
 import anyio
 import anyio.to_thread
 
+from anyvideo.jobs.home import Home
 from anyvideo.jobs.store.schema import MIGRATIONS
 from anyvideo.types.errors import StoreError
 
@@ -32,14 +36,17 @@ class Database:
     """
 
     def __init__(self, path: Path | str) -> None:
-        self._temporary = tempfile.TemporaryDirectory(prefix="anyvideo-") if str(path) == MEMORY else None
-        self.name = ":memory:" if self._temporary else str(path)
-        self.folder = Path(self._temporary.name) if self._temporary else Path(path).absolute().parent
+        memory = str(path) == MEMORY
+        self.name = ":memory:" if memory else str(path)
+        self.folder = Path(tempfile.mkdtemp(prefix="anyvideo-")) if memory else Path(path).absolute().parent
+        self._cleaning = weakref.finalize(self, _clean, self.folder, os.getpid()) if memory else None
+        self._home = Home()
         self._connection: sqlite3.Connection | None = None
         self._one = anyio.CapacityLimiter(1)
 
     async def open(self) -> None:
         """Raises StoreError."""
+        self._home.enter()
         await self.run(self._open)
 
     async def aclose(self) -> None:
@@ -47,11 +54,13 @@ class Database:
         if self._connection is not None:
             await self.run(self._connection.close)
             self._connection = None
-        if self._temporary is not None:
-            self._temporary.cleanup()
+        self._home.leave()
+        if self._cleaning is not None:
+            self._cleaning()
 
     async def run(self, work: Callable[[], R]) -> R:
         """Do it on the thread, one at a time. Raises StoreError for what SQLite cannot do."""
+        self._home.check()
         try:
             return await anyio.to_thread.run_sync(work, limiter=self._one)
         except sqlite3.Error as error:
@@ -137,6 +146,12 @@ class Database:
                 for step in steps:
                     sql.execute(step)
                 sql.execute(f"PRAGMA user_version = {version}")
+
+
+def _clean(folder: Path, pid: int) -> None:
+    """Remove what lay beside a memory store; a forked child leaves it to the process that made it."""
+    if os.getpid() == pid:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _schema(sql: sqlite3.Connection) -> tuple[int, set[tuple[str, str]]]:
