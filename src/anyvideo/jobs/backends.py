@@ -34,6 +34,11 @@ class Backend:
     provider: VideoProvider
     context: ProviderContext
     storage: StorageAccess = field(default_factory=StorageAccess)
+    callback: str | None = None
+
+    def callback_url(self, tag: str) -> str | None:
+        """Where the vendor shall call, if the user has such a place and the vendor's list echoes it."""
+        return f"{self.callback}/{tag}" if self.callback and self.plugin.recovery.echoes_callback else None
 
 
 class Backends:
@@ -106,4 +111,10 @@ class Backends:
         )
         provider = plugin.open(context)
         self._closing.push_async_callback(provider.aclose)
-        return Backend(plugin=plugin, provider=provider, context=context, storage=self.settings.storage)
+        return Backend(
+            plugin=plugin,
+            provider=provider,
+            context=context,
+            storage=self.settings.storage,
+            callback=self.settings.callback,
+        )

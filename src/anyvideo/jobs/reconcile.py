@@ -108,7 +108,7 @@ def matches(
     `ahead` is how far the vendor's clock, which stamped the list, is ahead of ours.
     """
     tagged = [job for job in found if job.tag is not None and job.tag == attempt.tag]
-    if tagged or attempt.sent_at is None:
+    if attempt.tagged or tagged or attempt.sent_at is None:
         return tagged
     skew = timedelta(seconds=windows.skew)
     sent_at = attempt.sent_at + ahead

@@ -66,7 +66,14 @@ async def _order(turn: Turn, backend: Backend, spec: ModelSpec) -> Order:
             attempt.fit.image, backend, transfer=turn.job.options.image_transfer
         )
     deadline = vendor_deadline_seconds(spec) if backend.plugin.vendor_deadline else None
-    return Order(fit=attempt.fit, spec=spec, tag=attempt.tag, deadline=deadline, media=media)
+    return Order(
+        fit=attempt.fit,
+        spec=spec,
+        tag=attempt.tag,
+        deadline=deadline,
+        callback_url=backend.callback_url(attempt.tag),
+        media=media,
+    )
 
 
 async def _not_prepared(turn: Turn, backend: Backend, spec: ModelSpec, error: Exception) -> datetime | None:
@@ -97,7 +104,8 @@ async def _send(turn: Turn, backend: Backend, order: Order) -> datetime | None:
         if now >= turn.lease.until - turn.send_deadline:
             raise StaleWrite("the lease is about to end: nothing was sent")
         attempt, too_late = turn.attempt, turn.clock.monotonic() + turn.send_deadline.total_seconds()
-        sending = replace(attempt, body_hash=body_hash, sent_at=now, sends=attempt.sends + 1, due_at=None)
+        told = replace(attempt, body_hash=body_hash, tagged=order.callback_url is not None)
+        sending = replace(told, sent_at=now, sends=attempt.sends + 1, due_at=None)
         await turn.save(moved(sending, S.SENDING, now, write="W2"))
         return lambda: _check_in_time(turn, too_late)
 

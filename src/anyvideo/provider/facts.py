@@ -22,12 +22,14 @@ class Recovery:
     """How a lost submit can be found again, and how long results live. Seconds.
 
     `listing`: recent jobs can be listed and echo their inputs; `tag`: the list echoes a tag of ours;
-    `nothing`: nobody can tell; `in_process`: nothing is bought, sending again is free.
+    `nothing`: nobody can tell; `in_process`: nothing is bought, sending again is free. `echoes_callback`: the
+    list says the `Order.callback_url` of each job too, so that `Found.tag` is its last part.
     """
 
     kind: RecoveryKind
     result_ttl: float | None = None
     list_lag: float = 30.0
+    echoes_callback: bool = False
     source: str = ""
 
 

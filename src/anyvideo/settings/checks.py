@@ -61,6 +61,19 @@ def check_base_url(value: str, variable: str) -> str:
     return value.rstrip("/")
 
 
+def check_callback(value: str) -> str:
+    """An https address that a vendor can reach."""
+    address = check_base_url(value, "recovery.callback")
+    host = urlsplit(address).hostname or ""
+    if not address.startswith("https://") or _loopback(host):
+        raise ConfigurationError(
+            "recovery.callback must be a public https address",
+            field="recovery.callback",
+            hint="leave it out where you have none: lost submits are then found by their inputs",
+        )
+    return address
+
+
 def _loopback(host: str) -> bool:
     if host == "localhost":
         return True

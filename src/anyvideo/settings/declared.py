@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from anyvideo.catalog.table import Table
+from anyvideo.settings.checks import check_callback
 from anyvideo.settings.profiles import BUILT_IN, Defaults, read_defaults
 from anyvideo.settings.sources import FILE, Document
 from anyvideo.types.budget import PERIODS, Budget
@@ -77,6 +78,12 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
         "skew": _seconds(1, "how far the vendor's clock may be off"),
         "look": _seconds(1, "between two looks at the vendor's list"),
         "lease": _seconds(1, "how long a process that fell silent keeps its job from others"),
+        "callback": Key(
+            Table.text,
+            "https address",
+            "of yours, answering 200 to any POST: sent with a random tag to vendors whose lists echo it,"
+            " so that a lost submit is surely told from an equal one",
+        ),
     },
     "timeouts": {
         "connect": _seconds(1, "for a connection"),
@@ -110,6 +117,7 @@ class Declared:
     template: str | None = None
     budgets: tuple[Budget, ...] = ()
     max_duplicate_micros: int | None = None
+    callback: str | None = None
     windows: Mapping[str, float] = field(default_factory=dict)
     timeouts: Mapping[str, float] = field(default_factory=dict)
     poll_min: float | None = None
@@ -163,6 +171,7 @@ def _read(t: Table, folder: Path) -> Declared:
     defaults = read_defaults(t.table("defaults")) if t.has("defaults") else Defaults()
     said = _said(t, KEYS)
     store, output, budget, times = (inner[name] for name in ("store", "output", "budget", "timeouts"))
+    callback = inner["recovery"].pop("callback", None)
     least, most = times.pop("poll_min", None), times.pop("poll_max", None)
     if least is not None and most is not None and most < least:
         t.table("timeouts").fail("poll_max", f"must be at least poll_min of {least:g}, not {most:g}")
@@ -177,6 +186,7 @@ def _read(t: Table, folder: Path) -> Declared:
         template=output.get("template"),
         budgets=(Budget(**budget),) if budget else (),
         windows=inner["recovery"],
+        callback=None if callback is None else check_callback(callback),
         timeouts=times,
         poll_min=least,
         poll_max=most,

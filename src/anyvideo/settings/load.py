@@ -49,6 +49,7 @@ def load_settings(
         budgets=declared.budgets,
         max_duplicate_micros=declared.max_duplicate_micros,
         windows=Windows(**declared.windows),
+        callback=declared.callback,
         on_unknown=declared.on_unknown or usual.on_unknown,
         catalogs=declared.catalogs,
         prompts=declared.prompts,

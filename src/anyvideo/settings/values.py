@@ -49,7 +49,8 @@ class Settings:
     ask for: both are final after `for_plugins`. `store` is a path or "memory:". `output` None: the current
     folder. `concurrency` jobs are driven and `downloads` clips brought home at once: more of these would only
     share one line, and expire together. `max_duplicate_micros` bounds what `on_unknown = "resubmit"` may pay
-    twice. `catalogs` are files over providers' models.
+    twice. `callback` is a public address of the user's; an attempt's tag is added to it as a last part.
+    `catalogs` are files over providers' models.
     """
 
     profile: str
@@ -71,6 +72,7 @@ class Settings:
     on_unknown: Literal["hold", "resubmit"] = "hold"
     max_duplicate_micros: int | None = None
     windows: Windows = field(default_factory=Windows)
+    callback: str | None = None
     catalogs: Mapping[str, Path] = field(default_factory=dict)
     prompts: Mapping[str, str] = field(default_factory=dict)
     image_transfer: Literal["auto", "upload", "url"] = "auto"

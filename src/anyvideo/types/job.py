@@ -130,7 +130,8 @@ class Write:
 class Attempt:
     """One try of one candidate. Times are UTC; `hold_micros` is what is set aside now.
 
-    `tag` is our own random mark for this try; `body_hash` the SHA-256 of the exact bytes that were sent.
+    `tag` is our own random mark for this try, which the vendor was told where it is `tagged`; `body_hash` the
+    SHA-256 of the exact bytes that were sent.
     """
 
     id: str
@@ -148,6 +149,7 @@ class Attempt:
     sends: int = 0
     due_at: datetime | None = None
     body_hash: str | None = None
+    tagged: bool = False
     sent_at: datetime | None = None
     accepted_at: datetime | None = None
     finished_at: datetime | None = None

@@ -26,7 +26,8 @@ def anyvideo_providers() -> list[ProviderPlugin]:
             recovery=Recovery(
                 kind="listing",
                 list_lag=30.0,
-                source="lumaai 1.21.0, types/generation.py: GET /generations echoes the request",
+                echoes_callback=True,
+                source="lumaai 1.21.0, types/generation.py: GET /generations echoes the request and its callback",
             ),
             open=_open,
             statuses=STATUSES,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -12,7 +13,7 @@ from anyvideo.net.wire import RefusedByVendor
 from anyvideo.provider import Describes, Finds, ModelUnavailable, Order, ProviderError, Ref, Uploads
 from anyvideo.settings import Windows
 from anyvideo.testing.conformance.bench import Bench
-from anyvideo.testing.conformance.opened import TAG, Opened
+from anyvideo.testing.conformance.opened import CALLBACK, TAG, Opened
 from anyvideo.testing.conformance.rules import broken, calmly, require
 from anyvideo.types.job import Attempt
 from anyvideo.types.money import Quote
@@ -100,6 +101,29 @@ class Abilities:
                 got=f"{dict(found[0].inputs)}, {found[0].ref.model!r}",
             )
             _check_follows(refs[0], (await opened.fetch(found[-1].ref)).gone)
+
+        wire.run(work)
+
+    def test_a_list_echoes_the_callback_address(self, wire: Bench) -> None:
+        """Where it does, its last part is our tag, which tells a lost submit from an equal one."""
+
+        async def work(opened: Opened) -> None:
+            provider = opened.provider
+            if not isinstance(provider, Finds) or not wire.plugin.recovery.echoes_callback:
+                pytest.skip("recovery.echoes_callback is not declared")
+            since = wire.clock.now() - timedelta(seconds=1)
+            order = await opened.any_order()
+            told = replace(order, callback_url=f"{CALLBACK}/{order.tag}")
+            other = replace(order, callback_url=f"{CALLBACK}/other")
+            lost = [(await opened.bought(one)).ref.job_id for one in (other, told, order)][1]
+            found = await opened.free(lambda: provider.find(since))
+            own = matches(replace(_attempt(wire, order), tagged=True), order.spec, found, Windows())
+            require(
+                [one.ref.job_id for one in own] == [lost],
+                "listing",
+                expected=f"the one job that was told {told.callback_url!r} has the tag {order.tag!r}",
+                got=f"tags {[one.tag for one in found]}",
+            )
 
         wire.run(work)
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TAG: Final = "conformance-tag-0001"
+CALLBACK: Final = "https://hooks.example/anyvideo/9f2c"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

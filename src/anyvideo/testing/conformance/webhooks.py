@@ -16,12 +16,11 @@ from anyvideo.provider import BadDelivery, Delivery, Notice, ReceivesWebhooks, R
 from anyvideo.testing.conformance.bench import JOB_SECONDS, Bench
 from anyvideo.testing.conformance.buying import said_in
 from anyvideo.testing.conformance.following import LONG, STRANGE
-from anyvideo.testing.conformance.opened import Opened
+from anyvideo.testing.conformance.opened import CALLBACK, Opened
 from anyvideo.testing.conformance.rules import all_told, broken, calmly, require
 
 WINDOW: Final = 300.0
 DAY: Final = 86_400.0
-CALLBACK: Final = "https://hooks.example/anyvideo/9f2c"
 ODD: Final = ("", " ", "\u0661\u0667", "v1,\u00e9", "v1,%%%", "-1", "9" * 40, "v1,x " * 2000)
 
 
