@@ -27,7 +27,7 @@ def anyvideo_providers() -> list[ProviderPlugin]:
                 kind="listing",
                 list_lag=30.0,
                 echoes_callback=True,
-                source="lumaai 1.21.0, types/generation.py: GET /generations echoes the request and its callback",
+                source="lumaai 1.21.0, types/generation.py: GET /generations echoes the whole request",
             ),
             open=_open,
             statuses=STATUSES,
