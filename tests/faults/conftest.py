@@ -15,6 +15,7 @@ from .workers import Workers
 
 ROOT = Path(__file__).parents[2]
 FULL = os.environ.get("ANYVIDEO_FAULTS_RUNS") == "full"
+SEED = int(os.environ.get("ANYVIDEO_FAULTS_SEED", time.strftime("%Y%m%d")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +32,9 @@ class Extent:
 @pytest.fixture(scope="session")
 def extent() -> Extent:
     """Set by ANYVIDEO_FAULTS_RUNS=full and ANYVIDEO_FAULTS_SEED; a sample has a new seed every day."""
-    seed = int(os.environ.get("ANYVIDEO_FAULTS_SEED", time.strftime("%Y%m%d")))
     if FULL:
-        return Extent(seed=seed, kills=1200, stops=96, schedules=20_000, rushes=100)
-    return Extent(seed=seed, kills=24, stops=4, schedules=120, rushes=1)
+        return Extent(seed=SEED, kills=1200, stops=96, schedules=20_000, rushes=100)
+    return Extent(seed=SEED, kills=24, stops=4, schedules=120, rushes=1)
 
 
 @pytest.fixture(scope="session")
