@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from anyvideo.catalog.spec import ModelSpec
     from anyvideo.client import AsyncClient, Client, ProviderInfo
     from anyvideo.jobs.batch import Clip
+    from anyvideo.jobs.recovery import Recovered
+    from anyvideo.jobs.store.base import Line, Used
     from anyvideo.plugins import Plugins
     from anyvideo.settings import Settings, load_settings
     from anyvideo.types.batch import BatchResult, ClipResult
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
         AllModelsFailed,
         AnyVideoError,
         AuthenticationFailed,
+        BadDelivery,
         BadRequest,
         BatchFailed,
         BudgetExceeded,
@@ -79,6 +82,7 @@ __all__ = [
     "Attempt",
     "AttemptState",
     "AuthenticationFailed",
+    "BadDelivery",
     "BadRequest",
     "BatchFailed",
     "BatchResult",
@@ -107,6 +111,7 @@ __all__ = [
     "JobError",
     "JobNotFound",
     "JobStatus",
+    "Line",
     "MediaError",
     "MediaInfo",
     "Mismatch",
@@ -128,6 +133,7 @@ __all__ = [
     "ProviderInfo",
     "Quote",
     "RateLimited",
+    "Recovered",
     "Rejection",
     "ResultGone",
     "ServiceError",
@@ -138,6 +144,7 @@ __all__ = [
     "Task",
     "UnknownModel",
     "UsageError",
+    "Used",
     "Video",
     "VideoRefused",
     "VideoRequest",
@@ -150,6 +157,8 @@ _ROOMS = {
     "anyvideo.settings": ("Settings", "load_settings"),
     "anyvideo.catalog.spec": ("ModelSpec",),
     "anyvideo.jobs.batch": ("Clip",),
+    "anyvideo.jobs.recovery": ("Recovered",),
+    "anyvideo.jobs.store.base": ("Line", "Used"),
     "anyvideo.types.batch": ("BatchResult", "ClipResult"),
     "anyvideo.types.budget": ("Budget",),
     "anyvideo.types.events": ("Event", "EventKind"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -100,6 +102,53 @@ async def test_a_file_that_is_gone_everywhere_is_fetched_again(house: House) -> 
     assert len(house.charges()) == house.posts() == 1
 
 
+async def test_an_altered_output_file_is_left_alone_and_the_stores_copy_returned(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(house.folder)
+    async with house.client() as client:
+        bought = await client.generate("a fox", models=RUNWAY, output="{job_id}.mp4")
+        bought.path.unlink()
+        bought.path.write_bytes(b"the user's own cut")
+        asked = len(house.server.world.requests)
+        found = await client.wait(bought.job_id)
+        assert len(house.server.world.requests) == asked
+    assert is_what_it_says(found)
+    assert found.path != bought.path
+    assert bought.path.read_bytes() == b"the user's own cut"
+    assert [event.message for event in house.events if str(bought.path) in (event.message or "")]
+
+
+@pytest.mark.parametrize("same_size", [True, False])
+async def test_a_file_that_is_altered_everywhere_is_fetched_again_and_kept(
+    house: House, same_size: bool
+) -> None:
+    """Without a template the file that the caller got is the store's own: what was made of it stays, too."""
+    async with house.client() as client:
+        bought = await client.generate("a fox", models=RUNWAY)
+        whole = bought.path.read_bytes()
+        altered = whole[:-1] + bytes([whole[-1] ^ 1]) if same_size else b"cut"
+        bought.path.write_bytes(altered)
+        found = await client.wait(bought.job_id)
+        assert is_what_it_says(found)
+        assert found.info == bought.info
+        assert [path for path in bought.path.parent.iterdir() if path.read_bytes() == altered]
+        asked = len(house.server.world.requests)
+        assert (await client.wait(bought.job_id)).path == found.path
+        assert len(house.server.world.requests) == asked
+    assert len(house.charges()) == house.posts() == 1
+
+
+async def test_an_altered_file_whose_clip_nobody_has_any_more_is_an_error_that_says_so(house: House) -> None:
+    async with house.client() as client:
+        bought = await client.generate("a fox", models=SEEDANCE)
+        bought.path.write_bytes(b"cut")
+        house.clock.advance(timedelta(days=30).total_seconds())
+        with pytest.raises((ResultGone, DownloadFailed), match="altered"):
+            await client.wait(bought.job_id)
+    assert bought.path.read_bytes() == b"cut"
+
+
 async def test_a_file_that_nobody_has_any_more_is_an_error_that_says_so(house: House) -> None:
     async with house.client() as client:
         bought = await client.generate("a fox", models=SEEDANCE)
@@ -123,6 +172,29 @@ async def test_a_file_that_cannot_be_fetched_now_can_be_later(house: House) -> N
         assert not list(house.folder.rglob("*.part*"))
         house.server.clear_faults()
         assert is_what_it_says(await client.wait(bought.job_id))
+
+
+async def test_what_a_crash_left_of_a_fetch_is_swept_once_it_is_old(house: House) -> None:
+    """A folder that somebody may still be fetching into stays, and so does everything else."""
+    hour = 3600.0
+    left = {name: house.folder / "videos" / name for name in ("again-old", "again-busy", "again-new", "kept")}
+    for path in left.values():
+        path.mkdir(parents=True)
+        (path / "clip.mp4.part").write_bytes(b"half")
+    long_ago = time.time() - 48 * hour
+    for name in ("again-old", "kept"):
+        os.utime(left[name] / "clip.mp4.part", (long_ago, long_ago))
+    for name in ("again-old", "again-busy", "kept"):
+        os.utime(left[name], (long_ago, long_ago))
+    (house.folder / "videos" / "again-file").write_bytes(b"a file")
+    async with house.client():
+        pass
+    assert {path.name for path in (house.folder / "videos").iterdir()} == {
+        "again-busy",
+        "again-new",
+        "again-file",
+        "kept",
+    }
 
 
 async def test_a_clip_under_an_earlier_name_is_found_by_what_is_recorded(

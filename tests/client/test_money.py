@@ -13,6 +13,7 @@ from anyvideo import (
     AttemptState,
     Budget,
     BudgetExceeded,
+    ConfigurationError,
     EventKind,
     IdempotencyConflict,
     InvalidRequest,
@@ -280,6 +281,48 @@ async def test_a_calls_smaller_cap_on_buying_again_beats_the_settings(house: Hou
     assert house.posts() == 1
 
 
+@pytest.mark.parametrize("says", ["", 'on_unknown = "hold"\n', 'on_unknown = "resubmit"\n'])
+async def test_a_call_that_may_buy_again_uses_the_settings_cap(house: House, says: str) -> None:
+    (house.folder / "anyvideo.toml").write_text(f'{says}max_duplicate_cost = "0.70"\n')
+    house.server.fault("runway", "disconnect_after_accept", times=2)
+    async with house.client() as client:
+        with pytest.raises(OutcomeUnknown):
+            await client.generate("a fox", models=RUNWAY, duration=5, on_unknown="resubmit")
+        assert house.posts() == 2
+        house.server.fault("runway", "disconnect_after_accept", times=2)
+        with pytest.raises(OutcomeUnknown):
+            await client.generate(
+                "a fox", models=RUNWAY, duration=5, on_unknown="resubmit", max_duplicate_cost="0.01"
+            )
+    assert house.posts() == 3
+
+
+async def test_a_batch_that_may_buy_again_uses_the_settings_cap(house: House) -> None:
+    (house.folder / "anyvideo.toml").write_text('max_duplicate_cost = "0.70"\n')
+    house.server.fault("runway", "disconnect_after_accept", times=1)
+    async with house.client() as client:
+        result = await client.batch(
+            [{"prompt": "a fox"}], models=RUNWAY, duration=5, on_unknown="resubmit", min_successes=1
+        )
+    assert result.successful == 1
+    assert house.posts() == 2
+
+
+async def test_settings_that_buy_again_without_a_cap_are_refused_before_anything_is_bought(
+    house: House,
+) -> None:
+    (house.folder / "anyvideo.toml").write_text('on_unknown = "resubmit"\n')
+    async with house.client() as client:
+        with pytest.raises(ConfigurationError) as caught:
+            await client.submit("a fox", models=RUNWAY, duration=5)
+        assert caught.value.field == "max_duplicate_cost"
+        assert "anyvideo.toml" in str(caught.value)
+        assert not house.charges()
+        assert await client.jobs() == []
+        await client.generate("a fox", models=RUNWAY, duration=5, on_unknown="hold")
+        await client.generate("a fox", models=RUNWAY, duration=5, max_duplicate_cost="0.70")
+
+
 async def test_buying_again_without_a_cap_is_refused(house: House) -> None:
     async with house.client() as client:
         with pytest.raises(InvalidRequest) as caught:
@@ -370,3 +413,22 @@ async def test_a_drawing_that_was_interrupted_is_drawn(house: House, point: str)
     async with house.client() as client:
         assert [one.outcome for one in await client.recover()] == ["delivered"]
     assert not house.charges()
+
+
+async def test_what_has_no_price_is_not_bought_again(house: House) -> None:
+    """A cap in dollars cannot hold what nobody can price."""
+    (house.folder / "mine.toml").write_text('[[model]]\nid = "gen4.5"\nprice = []\n')
+    (house.folder / "anyvideo.toml").write_text('[catalogs]\nrunway = "mine.toml"\n')
+    house.server.fault("runway", "disconnect_after_accept")
+    async with house.client() as client:
+        with pytest.raises(OutcomeUnknown):
+            await client.generate(
+                "a fox",
+                models=RUNWAY,
+                duration=5,
+                allow_unpriced=True,
+                on_unknown="resubmit",
+                max_duplicate_cost="0.50",
+                timeout=300,
+            )
+    assert len(house.charges()) == 1

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import inspect
+import re
 
+import anyvideo
 from anyvideo import AsyncClient, Client
 
 
@@ -28,3 +30,9 @@ def test_both_clients_are_made_alike() -> None:
 def test_docstrings_come_along() -> None:
     for name in public(Client).keys() - {"close"}:
         assert getattr(Client, name).__doc__ == getattr(AsyncClient, name).__doc__ != None  # noqa: E711
+
+
+def test_what_the_methods_return_is_at_the_front_door() -> None:
+    returned = {str(method.return_annotation) for method in public(AsyncClient).values()}
+    words = {word for text in returned for word in re.findall(r"[A-Z]\w+", text)}
+    assert words - {"None"} <= set(anyvideo.__all__)

@@ -103,10 +103,12 @@ def test_the_simulators_serve_until_they_are_stopped(here: Path, stop: signal.Si
         assert told["url"].startswith("http://127.0.0.1:")
         assert {"LUMAAI_API_KEY", "REPLICATE_API_TOKEN", "RUNWAYML_API_SECRET"} <= told["env"].keys()
         with urllib.request.urlopen(f"{told['url']}/_sim/env", timeout=5) as answer:
+            store = Path(told["env"].pop("ANYVIDEO_STORE"))
             assert json.load(answer) == told["env"]
         process.send_signal(stop)
         out, err = process.communicate(timeout=10)
     assert (process.returncode, out, err) == (0, "", "")
+    assert not store.parent.exists()
 
 
 @pytest.mark.slow
@@ -121,6 +123,22 @@ def test_the_simulators_can_be_sourced_by_a_shell(here: Path) -> None:
     script = "\n".join([*lines, 'printf %s "$LUMAAI_BASE_URL"'])
     sourced = subprocess.run(["sh", "-c", script], check=True, capture_output=True, text=True)
     assert sourced.stdout.startswith("http://127.0.0.1:")
+
+
+@pytest.mark.slow
+def test_play_money_is_never_counted_with_the_real(here: Path) -> None:
+    real = ("--store", str(here / "real.db"))
+    with started("simulate", "--json") as process:
+        assert process.stdout is not None
+        play = os.environ | json.loads(process.stdout.readline())["env"]
+        asked = ("generate", FOX, *LUMA, "--timeout", "20", "-o", str(here / "fox.mp4"))
+        subprocess.run([*ANYVIDEO, *asked], env=play, check=True, capture_output=True, timeout=PATIENCE)
+        costs = subprocess.run([*ANYVIDEO, "costs"], env=play, check=True, capture_output=True, text=True)
+        assert "luma/ray-flash-2" in costs.stdout
+    assert "luma" not in finished("costs")[1] + finished(*real, "costs")[1]
+    with started(*real, "simulate", "--json") as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["env"]["ANYVIDEO_STORE"] == real[1]
 
 
 @pytest.mark.slow

@@ -133,6 +133,11 @@ def test_times_are_utc() -> None:
     assert time_in({"t": 5}, "t") is None
 
 
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_a_time_that_no_calendar_has_in_utc_is_none(text: str) -> None:
+    assert time_in({"t": text}, "t") is None
+
+
 @pytest.mark.parametrize(
     ("output", "found"),
     [

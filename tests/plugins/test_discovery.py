@@ -102,6 +102,15 @@ def test_the_second_of_a_clash_hooks_into_nothing(install: Any, good: Good) -> N
     assert sys.modules["video_two_plugin"].heard == []
 
 
+def test_a_list_that_lets_no_installed_plugin_in_says_which_there_are(install: Any, good: Good) -> None:
+    entries = [*install("anyvideo-acme", good("acme"), entry="acme")]
+    with pytest.raises(PluginError, match="nosuch") as caught:
+        Plugins.discover(entries, allowed=["nosuch"])
+    assert caught.value.field == "plugins"
+    assert "acme" in (caught.value.hint or "")
+    assert "ANYVIDEO_PLUGINS" in (caught.value.hint or "")
+
+
 def test_only_allowed_plugins_are_imported(install: Any, good: Good) -> None:
     entries = install("video-one", good("one"), entry="one") + install("video-two", good("two"), entry="two")
     plugins = Plugins.discover(entries, allowed=("two",))

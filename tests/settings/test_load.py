@@ -154,12 +154,17 @@ def test_a_longer_shortest_interval_moves_the_longest(load: Load) -> None:
     assert settings.timeouts.submit == 90
 
 
-def test_store_and_budget_and_prompts(load: Load) -> None:
-    settings = load(
-        '[budget]\nlimit = "20.00"\nperiod = "day"\n[prompts]\nnoir = "{prompt}, black and white"'
-    )
+@pytest.mark.parametrize("table", ["budget", "profiles.production.budget"])
+def test_a_wrong_budget_scope_is_named_with_its_file(load: Load, table: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"anyvideo\.toml.*'team'") as caught:
+        load(f'[{table}]\nlimit = "20.00"\nscope = "team"')
+    assert caught.value.field == "budget.scope"
+    assert "user:alice" in (caught.value.hint or "")
+
+
+def test_store_and_budget(load: Load) -> None:
+    settings = load('[budget]\nlimit = "20.00"\nperiod = "day"')
     assert settings.budgets == (Budget(Decimal("20.00"), period="day"),)
-    assert settings.prompts == {"noir": "{prompt}, black and white"}
     assert load('[store]\npath = "memory:"').store == "memory:"
     assert load('[store]\npath = "memory:"', ANYVIDEO_STORE="/data/jobs.db").store == "/data/jobs.db"
 

@@ -12,7 +12,7 @@ from anyvideo.types.job import Failure
 CLASSES = [
     cls
     for _, cls in inspect.getmembers(errors, inspect.isclass)
-    if issubclass(cls, errors.AnyVideoError) and cls.__module__ == errors.__name__
+    if issubclass(cls, errors.AnyVideoError) and cls.__module__.startswith(errors.__name__)
 ]
 
 

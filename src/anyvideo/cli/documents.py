@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anyvideo.cli.timeline import Step, steps
-from anyvideo.types.errors import AnyVideoError, NoModelFits
+from anyvideo.types.errors import AllModelsFailed, AnyVideoError, NoModelFits
 from anyvideo.types.money import dollars
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def job_document(job: Job) -> Document:
         "adjustments": [adjustment_document(change) for change in job.adjustments],
         "created_at": moment(job.created_at),
         "prompt": job.request.prompt,
-        "cancel_requested": job.cancel_requested,
+        "cancel_requested": job.cancel_requested and not job.finished,
         "metadata": dict(job.metadata),
         "error": failure_document(job.failure),
         "held": amount(dollars(sum(one.hold_micros for one in job.attempts if one.cost is None))),
@@ -212,6 +212,8 @@ def error_document(error: AnyVideoError, *, job: Job | None = None) -> Document:
         document["attempts"] = [] if job is None else [attempt_document(one) for one in job.attempts]
     if isinstance(error, NoModelFits) and error.plan is not None:
         document |= plan_document(error.plan)
+    if isinstance(error, AllModelsFailed) and job is not None:
+        document["rejections"] = plan_document(job.plan)["rejections"]
     return document
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from rich.text import Text
 
 from anyvideo.cli.console import emit, notes
 from anyvideo.cli.documents import error_document
+from anyvideo.cli.timeline import why
 from anyvideo.types.errors import (
     AllModelsFailed,
     AnyVideoError,
@@ -105,9 +107,22 @@ def stopped(job: Job) -> Interrupted:
     cost = "" if job.cost is None else f" and cost {job.cost}"
     if job.status is JobStatus.CANCELED:
         return Interrupted(f"interrupted; job {job.id} is canceled{cost}", job_id=job.id)
-    hint = None if job.status is JobStatus.FAILED else ways_on(job.id)
+    hint = None if job.status is JobStatus.FAILED else next_steps(job)
     ended = f"ended before the cancel: it {job.status}" if job.finished else f"is {job.status}, not canceled"
     return Interrupted(f"interrupted; job {job.id} {ended}{cost}", job_id=job.id, hint=hint)
+
+
+def next_steps(job: Job) -> str:
+    """The commands that go on with a job, whatever it has come to."""
+    resume = f"anyvideo resume {job.id}"
+    if job.status is JobStatus.UNKNOWN:
+        from anyvideo.jobs.outcome import decision
+
+        looks = "looks again and takes the cancel back" if job.cancel_requested else "looks again"
+        return f"{resume} {looks}; {decision(job.id)} decides"
+    if job.cancel_requested and not job.finished:
+        return f"anyvideo cancel {job.id} waits for the cancel; {resume} takes it back"
+    return ways_on(job.id, cancelable=not job.finished)
 
 
 def ways_on(job_id: str, *, cancelable: bool = False) -> str:
@@ -132,21 +147,34 @@ def show_error(error: AnyVideoError, *, job: Job | None = None) -> None:
     console.print(Text.assemble((f"error{where}: ", "bold red"), str(error)))
     for attempt in () if job is None else job.attempts:
         console.print(f"  {attempt_line(attempt)}")
-    if isinstance(error, NoModelFits) and error.plan is not None:
-        for candidate in error.plan.candidates:
-            console.print(f"  {candidate.model}: {candidate.missing or 'ready'}")
-        for rejection in error.plan.rejections:
-            console.print(f"  {rejection.model}: {rejection.reason}")
+    for line in _not_tried(error, job):
+        console.print(f"  {line}")
     job_id = job.id if job is not None else getattr(error, "job_id", "")
     if job_id and job_id not in str(error):
         console.print(f"  job {job_id}")
 
 
+def _not_tried(error: AnyVideoError, job: Job | None) -> Iterator[str]:
+    """The models that no attempt was made with, and why."""
+    if isinstance(error, NoModelFits):
+        plan, standing = error.plan, "ready"
+    else:
+        plan, standing = (job.plan if job and isinstance(error, AllModelsFailed) else None), "not tried"
+    if plan is None:
+        return
+    tried = {attempt.model for attempt in job.attempts} if job else set()
+    for candidate in plan.candidates:
+        if candidate.model not in tried:
+            yield f"{candidate.model}: {candidate.missing or standing}"
+    for rejection in plan.rejections:
+        yield f"{rejection.model}: turned down: {rejection.reason}"
+
+
 def attempt_line(attempt: Attempt) -> str:
     """`model: state: why; cost`."""
-    why = f": {attempt.failure.kind}: {attempt.failure.message}" if attempt.failure else ""
+    reason = f": {why(attempt.failure)}" if attempt.failure else ""
     cost = f"cost {attempt.cost}" if attempt.cost else f"charged: {attempt.charged}"
-    return f"{attempt.model}: {attempt.state}{why}; {cost}"
+    return f"{attempt.model}: {attempt.state}{reason}; {cost}"
 
 
 def usage_error(error: Exception) -> InvalidRequest:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import typer
 
 from anyvideo.cli import options as opt
-from anyvideo.cli.console import notes
 from anyvideo.cli.follow import followed
 from anyvideo.cli.output import Target, deliver
 from anyvideo.cli.progress import Watch
 from anyvideo.cli.session import session_of
+
+if TYPE_CHECKING:
+    from anyvideo.types.video import Video
 
 
 def generate(
@@ -55,8 +58,13 @@ def generate(
     wish |= {} if target.template is None else {"output": target.template}
     watch = Watch()
     with session.client(watch, settings=replace(settings, output=target.folder, template=None)) as client:
-        video = followed(client, watch, lambda: client.generate(prompt, **wish), as_json=as_json)
+
+        def bought() -> Video:
+            job = client.submit(prompt, **wish)
+            if not watch.recorded:
+                watch.reused(job)
+            return client.wait(job, timeout=timeout)
+
+        video = followed(client, watch, bought, as_json=as_json)
         job = client.job(video.job_id)
-    if watch.job_id is None:
-        notes().print(f"reused job {video.job_id}: nothing was bought")
     deliver(video, target, job=job, as_json=as_json)

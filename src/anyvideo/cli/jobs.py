@@ -10,12 +10,12 @@ import typer
 from anyvideo.cli import options as opt
 from anyvideo.cli.console import emit, notes, results, table
 from anyvideo.cli.documents import error_document, job_document
-from anyvideo.cli.errors import ExitCode, failed, interrupted, show_error
+from anyvideo.cli.errors import ExitCode, failed, interrupted, next_steps, show_error
 from anyvideo.cli.follow import STANDING, followed
 from anyvideo.cli.output import Target, deliver, show_attempts
 from anyvideo.cli.progress import Watch
 from anyvideo.cli.session import session_of
-from anyvideo.cli.timeline import steps
+from anyvideo.cli.timeline import steps, why
 from anyvideo.types.errors import StillRunning
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def jobs(
         emit({"jobs": [job_document(job) for job in found]})
         return
     if not found:
-        notes().print("no job is recorded here")
+        notes().print("no job is recorded here" if state is None else f"no job recorded here is {state}")
         return
     rows = table("job", "status", "cost", "since", "model and prompt", whole=("job", "status", "since"))
     for job in found:
@@ -81,7 +81,7 @@ def resume(
     output: opt.Output = None,
     as_json: opt.AsJson = False,
 ) -> None:
-    """Wait for an earlier job and save its clip."""
+    """Wait for an earlier job and save its clip; a cancel that has not gone out is taken back."""
     opt.check_seconds(timeout=timeout)
     session = session_of(ctx)
     settings = session.settings()
@@ -89,9 +89,21 @@ def resume(
     with session.client(watch, settings=settings) as client:
         options = client.job(job_id).options
         target = Target.of(output, options.output_folder or settings.output, template=options.output)
+        _take_cancel_back(client, job_id)
         video = followed(client, watch, lambda: client.wait(job_id, timeout=timeout), as_json=as_json)
         job = client.job(job_id)
     deliver(video, target, job=job, as_json=as_json)
+
+
+def _take_cancel_back(client: Client, job_id: str) -> None:
+    before = client.job(job_id)
+    if before.finished or not before.cancel_requested:
+        return
+    job = client.uncancel(job_id)
+    if not job.cancel_requested:
+        notes().print(f"the cancel of job {job_id} is taken back: the job goes on")
+    elif not job.finished:
+        notes().print(f"the cancel of job {job_id} has gone out already and cannot be taken back")
 
 
 def cancel(
@@ -132,7 +144,8 @@ def _canceled(client: Client, watch: Watch, job_id: str, timeout: float, *, as_j
 def _show(job: Job) -> None:
     console = results()
     console.print(f"job     {job.id}", soft_wrap=True)
-    console.print(f"status  {job.status}" + (", cancel requested" if job.cancel_requested else ""))
+    wanted = ", cancel requested" if job.cancel_requested and not job.finished else ""
+    console.print(f"status  {job.status}{wanted}")
     console.print(f"since   {_since(job.created_at)}")
     if job.request.prompt:
         console.print(f"prompt  {job.request.prompt}")
@@ -141,13 +154,13 @@ def _show(job: Job) -> None:
     if job.artifact is not None:
         console.print(f"file    {job.artifact.path}", soft_wrap=True)
     if job.failure is not None:
-        console.print(f"why     {job.failure.kind}: {job.failure.message}")
+        console.print(f"why     {why(job.failure)}")
     if job.attempts:
         show_attempts(job.attempts)
         console.print()
         _show_timeline(job)
     if not job.finished:
-        console.print(f"next    anyvideo resume {job.id}, or anyvideo cancel {job.id}", soft_wrap=True)
+        console.print(f"next    {next_steps(job)}", soft_wrap=True)
 
 
 def _show_timeline(job: Job) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from anyvideo.cli.console import emit, notes, results, table
 from anyvideo.cli.documents import video_document
+from anyvideo.cli.timeline import why
 from anyvideo.media.names import check_template, place, slug
 from anyvideo.types.errors import AnyVideoError, InvalidRequest, MediaError
 
@@ -157,8 +158,7 @@ def show_attempts(attempts: tuple[Attempt, ...]) -> None:
     console.print(rows)
     for attempt in attempts:
         if attempt.failure is not None:
-            why = f"{attempt.failure.kind}: {attempt.failure.message}"
-            console.print(f"{attempt.number}   {why}", soft_wrap=True)
+            console.print(f"{attempt.number}   {why(attempt.failure)}", soft_wrap=True)
 
 
 def _size(count: int) -> str:

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.text import Text
 
 from anyvideo.cli.console import is_terminal
+from anyvideo.cli.timeline import why
 from anyvideo.types.events import Event, EventKind
 from anyvideo.types.money import dollars
 
@@ -18,19 +19,22 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from anyvideo.types.budget import Threshold
+    from anyvideo.types.job import Job
 
 _STEP: Final = 4
 """Without a terminal, progress is told in quarters."""
 
 
 class Watch:
-    """A listener for a client's events. `job_id` is known as soon as the job is recorded.
+    """A listener for a client's events. `job_id` is known as soon as the job is recorded; `recorded` says that
+    it was recorded just now.
 
     Events come at least once and on the client's own thread: each id is told once.
     """
 
     def __init__(self, *, job_id: str | None = None) -> None:
         self.job_id = job_id
+        self.recorded = False
         self._seen: set[str] = set()
         self._told: tuple[object, ...] = ()
         self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
@@ -53,6 +57,7 @@ class Watch:
             return
         self._seen.add(event.id)
         self.job_id = event.job_id
+        self.recorded = self.recorded or event.kind is EventKind.JOB_RECORDED
         if event.kind is EventKind.PROGRESS:
             self._progress(event)
             return
@@ -61,6 +66,12 @@ class Watch:
             self._console.print(line, soft_wrap=True)
         if self._bar is not None:
             self._follow(event)
+
+    def reused(self, job: Job) -> None:
+        """Tell that an earlier call had recorded the job that this one asks for."""
+        self.job_id = job.id
+        words = f"reused job {job.id}: nothing was bought again, and its cost counts once"
+        self._console.print(words, soft_wrap=True)
 
     def _progress(self, event: Event) -> None:
         if self._bar is not None:
@@ -147,7 +158,7 @@ def _ended(event: Event) -> Text:
 
 def _why(event: Event) -> str:
     if event.failure is not None:
-        return f"{event.failure.kind}: {event.failure.message.rstrip('.')}"
+        return why(event.failure).rstrip(".")
     return event.message or "no reason given"
 
 

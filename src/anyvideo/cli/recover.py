@@ -13,6 +13,7 @@ from anyvideo.cli.documents import Document, job_document
 from anyvideo.cli.errors import ExitCode, Interrupted, failed
 from anyvideo.cli.progress import describe
 from anyvideo.cli.session import session_of
+from anyvideo.cli.timeline import why
 
 if TYPE_CHECKING:
     from anyvideo.jobs.recovery import Recovered
@@ -98,17 +99,19 @@ def _show(found: Sequence[Recovered]) -> None:
 
 def remarks(one: Recovered) -> list[str]:
     """What somebody should know or do about a job."""
+    from anyvideo.jobs.outcome import decision
+
     job = one.job
     match one.outcome:
         case "delivered":
             return [f"anyvideo resume {job.id} saves the clip"]
         case "held":
-            return [f"look at the vendor's pages, then: anyvideo jobs resolve {job.id}"]
+            return [f"look at the vendor's pages, then: {decision(job.id)}"]
         case "elsewhere":
             return [f"left alone: {one.problem}"]
         case "stopped":
             return [one.problem or "stopped"]
         case "failed" if job.failure is not None:
-            return [f"{job.failure.kind}: {job.failure.message}"]
+            return [why(job.failure)]
         case _:
             return []

@@ -6,12 +6,15 @@ import shlex
 import signal
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from anyvideo.cli.console import emit
 from anyvideo.cli.options import AsJson, Port
+from anyvideo.cli.session import session_of
 from anyvideo.types.errors import InvalidRequest, MissingExtra, PluginError
 
 if TYPE_CHECKING:
@@ -22,16 +25,18 @@ _EXTRAS = {"av": "media", "PIL": "media"}
 
 
 def simulate(
+    ctx: typer.Context,
     port: Port = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Serve the installed providers, simulated."""
+    """Serve the installed providers, simulated, with a store of their own while they run."""
     from anyvideo.plugins import Plugins
 
     vendors = simulated(Plugins.discover().all)
     serve = import_simulator().serve
 
     def ready(url: str, env: dict[str, str]) -> None:
+        env = {**env, "ANYVIDEO_STORE": store}
         if as_json:
             emit({"url": url, "env": env}, compact=True)
         else:
@@ -39,7 +44,9 @@ def simulate(
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        serve(vendors, port, on_ready=ready)
+        with TemporaryDirectory(prefix="anyvideo-simulated-", ignore_cleanup_errors=True) as folder:
+            store = session_of(ctx).store or str(Path(folder) / "anyvideo.db")
+            serve(vendors, port, on_ready=ready)
     except KeyboardInterrupt:
         return
     except OSError as error:

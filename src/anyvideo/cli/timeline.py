@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from anyvideo.types.job import Attempt, Job
+    from anyvideo.types.job import Attempt, Failure, Job
 
 WORDS: Final[Mapping[str, str]] = {
     "W1": "recorded",
@@ -25,6 +25,12 @@ WORDS: Final[Mapping[str, str]] = {
     "takeover": "taken over with another key",
 }
 """What a write means; an end is called by its state."""
+
+
+def why(failure: Failure) -> str:
+    """A failure in words; a cancel is not one."""
+    canceled = failure.stage == "cancel" and failure.kind == "GenerationFailed"
+    return failure.message if canceled else f"{failure.kind}: {failure.message}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +53,9 @@ class Step:
             return f"{what} as {attempt.ref.job_id}"
         if not self.last:
             return what
-        why = f": {attempt.failure.kind}: {attempt.failure.message}" if attempt.failure else ""
+        reason = f": {why(attempt.failure)}" if attempt.failure else ""
         cost = f", cost {attempt.cost}" if attempt.cost else ""
-        return f"{what}{why}{cost}"
+        return f"{what}{reason}{cost}"
 
 
 def steps(job: Job) -> Iterator[Step]:

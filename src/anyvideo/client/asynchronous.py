@@ -38,6 +38,10 @@ class AsyncClient(Core):
     `keys` maps a provider's name to its key or to a callable that gives it; `store` is a path or "memory:".
     `budgets` bound every purchase of this client, beside the settings' own. `on_event` is called on the
     loop's thread; what it raises never fails a job.
+
+    `profile` is one of `anyvideo.toml` or a built-in one (default: what the environment says). `settings`
+    replace everything that would be read from there and from the environment, `profile` with it; `plugins`
+    replace the installed ones; `clock` is for tests, whose time is not the machine's.
     """
 
     async def aclose(self) -> None:
@@ -78,14 +82,16 @@ class AsyncClient(Core):
     ) -> Video:
         """Drive a job, of this or of a dead process, to its end and return the video.
 
-        Raises AllModelsFailed, OutcomeUnknown, JobCanceled, or StillRunning after `timeout` seconds: the
-        job goes on then, unless `on_timeout` is "cancel".
+        Raises AllModelsFailed, OutcomeUnknown, JobCanceled, VideoRefused by a check of the application, or
+        StillRunning after `timeout` seconds: the job goes on then, unless `on_timeout` is "cancel".
+        Raises JobNotFound; ResultGone and DownloadFailed for a delivered file that was deleted or altered
+        since, has no copy in the store, and cannot be fetched again.
         """
         check_on_timeout(on_timeout)
         try:
             ended = await self._ended(job_id_of(job), timeout)
         except (StillRunning, OutcomeUnknown):
-            if on_timeout != "cancel":
+            if on_timeout != "cancel" or self._closing is None:
                 raise
             ended = await self.cancel(job)
         return delivered(ended)
@@ -157,6 +163,15 @@ class AsyncClient(Core):
         if ended is None:
             raise still_running(await self._store.load(job_id), timeout)
         return ended
+
+    async def uncancel(self, job: Job | str) -> Job:
+        """Take back a cancel that has not gone out: the job is wanted after all.
+
+        Returns the job as it stands, to be driven by `wait`; its `cancel_requested` is still true where it
+        has ended, or where the cancel may have reached the vendor already.
+        """
+        self._check_open()
+        return await self._store.withdraw_cancel(job_id_of(job))
 
     async def resolve(
         self, job: Job | str, *, charged: bool | None = None, provider_job: str | None = None

@@ -41,7 +41,7 @@ class Client:
     """An AsyncClient on a private event-loop thread: works in scripts, notebooks and inside running loops.
 
     Opened at its first use; close it with `with` or `close()`. One that is never closed does not keep the
-    interpreter alive.
+    interpreter alive. Its arguments are those of AsyncClient.
     """
 
     def __init__(
@@ -87,6 +87,7 @@ class Client:
     job = _blocking(AsyncClient.job)
     jobs = _blocking(AsyncClient.jobs)
     cancel = _blocking(AsyncClient.cancel)
+    uncancel = _blocking(AsyncClient.uncancel)
     resolve = _blocking(AsyncClient.resolve)
     recover = _blocking(AsyncClient.recover)
     spend = _blocking(AsyncClient.spend)

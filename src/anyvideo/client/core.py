@@ -15,7 +15,7 @@ import anyio
 from anyvideo.client.batches import Batches
 from anyvideo.client.pictures import Pictures
 from anyvideo.client.planner import Planner, nothing_fits, reference_notes, with_image
-from anyvideo.jobs.again import fetched_again
+from anyvideo.jobs.again import fetched_again, swept
 from anyvideo.jobs.backends import Backends
 from anyvideo.jobs.clock import SystemClock
 from anyvideo.jobs.driver import Driver
@@ -23,7 +23,7 @@ from anyvideo.jobs.engine import Engine
 from anyvideo.jobs.files import found
 from anyvideo.jobs.home import Home
 from anyvideo.jobs.outcome import still_running, unknown
-from anyvideo.jobs.record import finished_before, record
+from anyvideo.jobs.record import answered_before, finished_before, record
 from anyvideo.jobs.store.sqlite import SQLiteStore
 from anyvideo.jobs.wish import BuyOptions, Wish
 from anyvideo.media.names import check_template
@@ -63,6 +63,7 @@ class Core:
             self._settings = self._settings.with_keys(keys)
         self._plugins = plugins or Plugins.discover(allowed=self._settings.plugins)
         self._settings = self._settings.for_plugins(self._plugins.all)
+        self._settings.check_catalogs(self._plugins.installed)
         self._clock = clock or SystemClock()
         self._on_event = on_event
         self._budgets = (*self._settings.budgets, *budgets)
@@ -105,6 +106,7 @@ class Core:
         stack.push_async_callback(self._engine.aclose)
         try:
             await self._store.open()
+            await swept(self._store.folder)
             await stack.enter_async_context(self._driver.running())
         except BaseException:
             await stack.aclose()
@@ -129,6 +131,9 @@ class Core:
             return await self._recorded(wish)
 
     async def _recorded(self, wish: Wish) -> Job:
+        if (answered := await answered_before(wish, self._store)) is not None:
+            self._driver.drive(answered)
+            return answered
         plan = await self._planner.plan(wish, remember=True)
         if not plan.ready:
             raise nothing_fits(plan)
@@ -150,7 +155,7 @@ class Core:
             shelf=self._backends,
             now=self._clock.now(),
         )
-        for kind in (EventKind.JOB_RECORDED, EventKind.ATTEMPT_STARTED):
+        for kind in () if written.known else (EventKind.JOB_RECORDED, EventKind.ATTEMPT_STARTED):
             self._say(kind, written.job.id, model=written.job.attempts[0].model)
         if wish.without_image is not None:
             self._say(EventKind.IMAGE_DROPPED, written.job.id, message=wish.without_image)
@@ -165,20 +170,36 @@ class Core:
         if wish.on_unknown is None and self._settings.on_unknown == "resubmit":
             said = (options.max_duplicate_micros, self._settings.max_duplicate_micros)
             cap = min((cap for cap in said if cap is not None), default=None)
+            if cap is None:
+                raise ConfigurationError(
+                    'anyvideo.toml says on_unknown = "resubmit", which may pay twice, without a cap',
+                    field="max_duplicate_cost",
+                    hint='add max_duplicate_cost = "0.50" to it, the most that may be paid twice',
+                )
             options = replace(options, on_unknown="resubmit", max_duplicate_micros=cap)
-        template, folder = options.output or self._settings.template, self._settings.output or Path.cwd()
+        template = options.output or self._settings.template
         return replace(
             options,
             budgets=(*options.budgets, *self._budgets),
             output=None if template is None else check_template(template),
-            output_folder=None if template is None else folder.absolute(),
+            output_folder=None if template is None else self._output_folder(),
         )
 
+    def _output_folder(self) -> Path:
+        try:
+            return (self._settings.output or Path.cwd()).absolute()
+        except OSError as error:
+            raise InvalidRequest(
+                "the output template names files below the current folder, which is gone",
+                field="output",
+                hint="go to another folder, or set [output] folder in anyvideo.toml",
+            ) from error
+
     async def _ended(self, job_id: str, timeout: float | None) -> Job:
-        """The job once nothing more happens to it, with its file where it lies now.
+        """The job once nothing more happens to it, with its file where it lies unaltered now.
 
         Raises StillRunning and OutcomeUnknown after `timeout`; ResultGone and DownloadFailed for a file that
-        was deleted since and cannot be fetched again.
+        was deleted or altered since and cannot be fetched again.
         """
         await self._drive(job_id)
         ended = await self._within(timeout, self._driver.ended(job_id))
@@ -195,6 +216,9 @@ class Core:
             path = await found(job, self._store.folder)
             if path is None:
                 path = await fetched_again(job, job.artifact, self._backends, self._store.folder)
+            if path != job.artifact.path and await anyio.Path(job.artifact.path).exists():
+                message = f"the file at {job.artifact.path} was altered; the clip itself is at {path}"
+                self._say(EventKind.TROUBLE, job.id, message=message)
         return replace(job, artifact=replace(job.artifact, path=path))
 
     async def _drive(self, job: Job | str) -> str:

@@ -28,6 +28,7 @@ from anyvideo.net.storage import (
 from anyvideo.settings import Settings
 from anyvideo.types.clock import Clock
 from anyvideo.types.errors import DownloadFailed, InvalidRequest
+from anyvideo.types.money import dollars
 from anyvideo.types.request import Image
 
 if TYPE_CHECKING:
@@ -62,6 +63,10 @@ class Pictures:
         transfer = options.get("image_transfer") or self._settings.image_transfer
         fallback = options.get("image_fallback") or self._settings.image_fallback
         loaded = {**options, "image_transfer": transfer, "image_fallback": fallback}
+        cap = self._settings.max_duplicate_micros
+        uncapped = loaded.get("on_unknown") == "resubmit" and loaded.get("max_duplicate_cost") is None
+        if uncapped and cap is not None:
+            loaded["max_duplicate_cost"] = dollars(cap)
         references = cast("BuyOptions", options).get("reference_images") or {}
         loaded["reference_images"] = {
             name: await _reference(name, read(source, "auto")) for name, source in references.items()

@@ -1,8 +1,11 @@
-"""A delivered clip whose file is gone: fetched once more, free, while the vendor keeps it."""
+"""A delivered clip whose file is gone or altered: fetched once more, free, while the vendor keeps it."""
 
 from __future__ import annotations
 
+import secrets
+import shutil
 import tempfile
+import time
 from pathlib import Path
 
 import anyio.to_thread
@@ -15,6 +18,25 @@ from anyvideo.net.scopes import free_call
 from anyvideo.types.errors import AnyVideoError, DownloadFailed, ResultGone
 from anyvideo.types.job import Artifact, Attempt, Job, Output
 
+_PREFIX = "again-"
+_OLD = 24 * 3600.0
+"""Seconds since its last change after which a folder is nobody's: a download is left after an hour."""
+
+
+async def swept(folder: Path) -> None:
+    """Remove what fetches of processes that died have left in the store's folder."""
+    await anyio.to_thread.run_sync(_sweep, folder / "videos")
+
+
+def _sweep(videos: Path) -> None:
+    for left in videos.glob(f"{_PREFIX}*"):
+        try:
+            changed = max(path.lstat().st_mtime for path in (left, *left.iterdir()))
+        except OSError:
+            continue
+        if time.time() - changed > _OLD:
+            shutil.rmtree(left, ignore_errors=True)
+
 
 async def fetched_again(job: Job, artifact: Artifact, backends: Backends, folder: Path) -> Path:
     """The very clip that was delivered, in the store's folder again.
@@ -22,6 +44,8 @@ async def fetched_again(job: Job, artifact: Artifact, backends: Backends, folder
     Raises ResultGone where the vendor has it no more, DownloadFailed where another try may help.
     """
     attempt = job.attempts[-1]
+    altered = await anyio.Path(artifact.path).exists()
+    lost = f"the file of job {job.id} {'was altered at' if altered else 'is gone from'} {artifact.path}"
     try:
         backend = await _bought_at(attempt, backends)
         output = await _output(attempt, backend)
@@ -30,14 +54,14 @@ async def fetched_again(job: Job, artifact: Artifact, backends: Backends, folder
     except (AnyVideoError, OSError) as error:
         why = error.message if isinstance(error, AnyVideoError) else str(error)
         raise DownloadFailed(
-            f"the file of job {job.id} is gone from {artifact.path} and could not be fetched again: {why}",
+            f"{lost} and could not be fetched again: {why}",
             provider=attempt.provider,
             model=attempt.model,
             stage="download",
             hint=f"while the vendor keeps it, try again with: anyvideo resume {job.id}",
         ) from error
     raise ResultGone(
-        f"the file of job {job.id} is gone from {artifact.path}, and the vendor keeps the result no more",
+        f"{lost}, and the vendor keeps the result no more",
         provider=attempt.provider,
         model=attempt.model,
         stage="download",
@@ -66,12 +90,17 @@ async def _output(attempt: Attempt, backend: Backend) -> Output | None:
 
 
 async def _stored(output: Output, target: Path, artifact: Artifact, backend: Backend) -> Path:
-    """Under `target` once it is known to be the clip; nothing is left of a try that failed."""
+    """Under `target` once it is known to be the clip; nothing is left of a try that failed.
+
+    What was made of the store's own file stays beside it: its path is what the caller got.
+    """
     await anyio.Path(target.parent).mkdir(parents=True, exist_ok=True, mode=0o700)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix="again-") as name:
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=_PREFIX) as name:
         fresh = Path(name) / target.name
         await brought_home(output, fresh, backend)
         if not await intact(fresh, artifact.info):
             raise DownloadFailed("what the vendor has there is another file now")
+        if await anyio.Path(target).exists():
+            await anyio.Path(target).rename(target.with_suffix(f".altered-{secrets.token_hex(4)}.mp4"))
         await anyio.Path(fresh).replace(target)
     return target

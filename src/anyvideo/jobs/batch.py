@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from anyvideo.jobs.fingerprint import job_fingerprint, request_fingerprint
+from anyvideo.jobs.outcome import decision
 from anyvideo.jobs.wish import BuyOptions, PlanOptions, Wish
 from anyvideo.media.inputs import ImageSource
 from anyvideo.routing.after import AFTER
@@ -219,7 +220,7 @@ def held_error(jobs: Iterable[Job]) -> OutcomeUnknown | None:
             f"{attempt.model} may have taken job {job.id} and nobody can tell yet;"
             " its money is held, and the clip is not bought again",
             job_id=job.id,
-            hint=f"decide with: anyvideo jobs resolve {job.id}; then run the batch again",
+            hint=f"decide with: {decision(job.id)}; then run the batch again",
         )
     return None
 

@@ -45,7 +45,7 @@ def choose(job: Job, shelf: Shelf, now: datetime, *, skipped: Collection[str] = 
     `skipped` are models that a budget has turned down; what does not fit the job's own cap is skipped here.
     """
     last = job.attempt
-    if job.cancel_requested or (last is not None and last.canceling == "caller"):
+    if job.cancel_requested:
         return Choice(status=JobStatus.CANCELED, failure=last.failure if last else None)
     passed = [(model, "") for model in skipped]
     while (candidate := _following(job, passed)) is not None:
@@ -62,12 +62,16 @@ def affordable(job: Job, candidate: Candidate) -> bool:
 
 
 def may_buy_again(job: Job) -> bool:
-    """Whether the caller chose to buy again what nobody knows the fate of, and the cap for that allows it."""
+    """Whether the caller chose to buy again what nobody knows the fate of, and the cap for that allows it.
+
+    What has no known price fits no cap.
+    """
     unknown = [attempt for attempt in job.attempts if attempt.state is AttemptState.UNKNOWN]
     cap = job.options.max_duplicate_micros
     return (
         job.options.on_unknown == "resubmit"
         and cap is not None
+        and all(attempt.hold_micros > 0 for attempt in unknown)
         and sum(attempt.hold_micros for attempt in unknown) <= cap
     )
 

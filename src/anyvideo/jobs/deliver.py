@@ -26,7 +26,7 @@ from anyvideo.media.probe import probe
 from anyvideo.media.verify import mismatches
 from anyvideo.net.scopes import free_call
 from anyvideo.plugins import Plugins
-from anyvideo.types.errors import DownloadFailed, MediaError
+from anyvideo.types.errors import DownloadFailed, MediaError, StoreError
 from anyvideo.types.events import EventKind
 from anyvideo.types.job import Artifact, Attempt, Failure, Job, Output, UsageValue
 from anyvideo.types.plan import Fit
@@ -39,6 +39,8 @@ _ROUNDING = 0.25
 async def deliver(turn: Turn, backend: Backend, spec: ModelSpec, plugins: Plugins) -> datetime | None:
     """Fetch, measure, let the application check, and settle. Returns when to
     try again; None: done, or the result is lost for good.
+
+    Raises StoreError where the store's folder cannot be written: the job stays as it is.
     """
     attempt = turn.attempt
     now = turn.clock.now()
@@ -53,6 +55,8 @@ async def deliver(turn: Turn, backend: Backend, spec: ModelSpec, plugins: Plugin
         artifact = await _fetched(turn.attempt.outputs[0], target, backend, turn.attempt.fit)
     except (DownloadFailed, MediaError) as error:
         return await _not_fetched(turn, backend, spec, error)
+    except OSError as error:
+        raise _unwritable(target, turn.job.id, error) from error
     point("file.renamed")
     settled = _settled(turn, spec, artifact)
     refused = await _refusal(turn, settled, artifact, plugins)
@@ -78,7 +82,7 @@ async def _fetched(output: Output, target: Path, backend: Backend, fit: Fit) -> 
 
 
 async def brought_home(output: Output, target: Path, backend: Backend) -> None:
-    """A vendor's result under `target`. Raises DownloadFailed, and OSError for a file that is not there."""
+    """A vendor's result under `target`. Raises DownloadFailed, and OSError where it cannot be written."""
     await anyio.Path(target.parent).mkdir(parents=True, exist_ok=True, mode=0o700)
     if output.path is not None:
         await anyio.to_thread.run_sync(_copy, output.path, target)
@@ -207,7 +211,21 @@ def _failure(error: DownloadFailed | MediaError) -> Failure:
     )
 
 
+def _unwritable(target: Path, job_id: str, error: OSError) -> StoreError:
+    return StoreError(
+        f"the clip of job {job_id} is paid for and cannot be kept in {target.parent}:"
+        f" {error.strerror or error}",
+        field="store",
+        hint=f"make that folder writable, then go on with: anyvideo resume {job_id}",
+    )
+
+
 def _copy(source: Path, target: Path) -> None:
     part = target.with_suffix(".part")
-    shutil.copyfile(source, part)
+    try:
+        whole = source.open("rb")
+    except OSError as error:
+        raise DownloadFailed(f"the result cannot be read from {source}: {error.strerror}") from error
+    with whole, part.open("wb") as copy:
+        shutil.copyfileobj(whole, copy)
     part.replace(target)

@@ -195,13 +195,18 @@ class Engine:
     async def resolve(
         self, job_id: str, *, charged: bool | None = None, provider_job: str | None = None
     ) -> Job:
-        """Decide an unknown outcome from outside. Raises InvalidRequest where there is none, StaleWrite."""
+        """Decide an unknown outcome from outside, of several the oldest; a vendor's job is the latest one's.
+
+        Raises JobNotFound, InvalidRequest where nothing is unknown, StaleWrite, and what `decide` does.
+        """
+        await self._store.load(job_id)
         async with self._leased(job_id) as turn:
             if turn is None:
                 raise _driven_elsewhere(job_id)
-            attempt = next((one for one in turn.job.attempts if one.state is S.UNKNOWN), None)
-            if attempt is None:
+            unknown = [one for one in turn.job.attempts if one.state is S.UNKNOWN]
+            if not unknown:
                 raise InvalidRequest(f"no outcome of job {job_id} is unknown", field="job_id")
+            attempt = unknown[0] if provider_job is None else unknown[-1]
             await decide(turn, attempt, self._backends, charged=charged, provider_job=provider_job)
             return turn.job
 

@@ -18,7 +18,7 @@ def kept(folder: Path, job_id: str, attempt: Attempt) -> Path:
 
 
 async def found(job: Job, folder: Path) -> Path | None:
-    """Where a delivered clip lies: as recorded, else the store's own file while that is the clip."""
+    """Where a delivered clip lies, unaltered: as recorded, else the store's own file."""
     return await anyio.to_thread.run_sync(_found, job, folder)
 
 
@@ -30,12 +30,10 @@ async def intact(path: Path, info: MediaInfo) -> bool:
 def _found(job: Job, folder: Path) -> Path | None:
     if job.artifact is None:
         return None
-    if job.artifact.path.is_file():
-        return job.artifact.path
     attempt = job.attempts[-1]
     earlier = folder / "videos" / f"{job.id}.{attempt.number}.mp4"
-    own = (kept(folder, job.id, attempt), earlier)
-    return next((path for path in own if _intact(path, job.artifact.info)), None)
+    places = (job.artifact.path, kept(folder, job.id, attempt), earlier)
+    return next((path for path in places if _intact(path, job.artifact.info)), None)
 
 
 def _intact(path: Path, info: MediaInfo) -> bool:

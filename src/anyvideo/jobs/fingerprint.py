@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
+from anyvideo.types.errors import IdempotencyConflict
 from anyvideo.types.job import Attempt, Job
 from anyvideo.types.plan import Fit
 from anyvideo.types.request import Image, VideoRequest
@@ -31,6 +32,17 @@ def request_fingerprint(request: VideoRequest, models: tuple[str, ...]) -> str:
 def job_fingerprint(job: Job) -> str:
     """The digest of what a job's caller asked for."""
     return request_fingerprint(job.request, job.options.models)
+
+
+def same_request(known: Job, asked: str) -> Job:
+    """The job of an idempotency key. Raises IdempotencyConflict where it asked for something else."""
+    if job_fingerprint(known) != asked:
+        raise IdempotencyConflict(
+            f"this idempotency_key belongs to job {known.id}, which asked for something else",
+            field="idempotency_key",
+            hint="use a new key for a new request",
+        )
+    return known
 
 
 def _same_number(value: object) -> object:

@@ -14,7 +14,7 @@ from anyvideo.jobs.turn import Turn
 from anyvideo.jobs.verdict import failure_of
 from anyvideo.net.scopes import free_call
 from anyvideo.types.events import EventKind
-from anyvideo.types.job import Failure, Ref, Update
+from anyvideo.types.job import Canceling, Failure, Ref, Update
 from anyvideo.types.states import TERMINAL, AttemptState
 
 MAX_POLL_WAIT = 60.0
@@ -25,9 +25,9 @@ async def follow(turn: Turn, backend: Backend, spec: ModelSpec, *, watched: floa
 
     `watched` is for how many monotonic seconds this process has followed: a wall clock may jump.
     """
-    await _want_cancel(turn, watched)
+    cancel = await _wanted_cancel(turn, watched)
     attempt = turn.attempt
-    hurried = attempt.canceling is not None or attempt.gone_since is not None
+    hurried = cancel is not None or attempt.gone_since is not None
     if attempt.due_at is not None and turn.clock.now() < attempt.due_at and not hurried:
         return attempt.due_at
     ref = attempt.ref
@@ -44,8 +44,8 @@ async def follow(turn: Turn, backend: Backend, spec: ModelSpec, *, watched: floa
         return None
     if attempt.gone_since is not None:
         return turn.clock.now() + timedelta(seconds=1 if attempt.cancel_sent else 5)
-    if attempt.canceling is not None and not attempt.cancel_sent:
-        return await _cancel(turn, backend, ref)
+    if cancel is not None and not attempt.cancel_sent:
+        return await _cancel(turn, backend, ref, cancel)
     return attempt.due_at
 
 
@@ -60,14 +60,17 @@ async def trouble(turn: Turn, failure: Failure) -> datetime:
     return due
 
 
-async def _want_cancel(turn: Turn, watched: float) -> None:
+async def _wanted_cancel(turn: Turn, watched: float) -> Canceling | None:
+    """Who wants it canceled. The caller may take it back until the cancel is begun."""
     attempt = turn.attempt
-    if attempt.canceling is not None:
-        return
+    if attempt.canceling == "patience":
+        return "patience"
     if turn.job.cancel_requested:
-        await turn.save(replace(attempt, canceling="caller"))
-    elif patience_over(attempt, turn.clock.now(), watched):
-        await turn.save(replace(attempt, canceling="patience"))
+        return "caller"
+    if not patience_over(attempt, turn.clock.now(), watched):
+        return None
+    await turn.save(replace(attempt, canceling="patience"))
+    return "patience"
 
 
 async def _observe(turn: Turn, update: Update, spec: ModelSpec) -> None:
@@ -83,10 +86,12 @@ async def _observe(turn: Turn, update: Update, spec: ModelSpec) -> None:
         turn.say(EventKind.PROGRESS)
 
 
-async def _cancel(turn: Turn, backend: Backend, ref: Ref) -> datetime | None:
+async def _cancel(turn: Turn, backend: Backend, ref: Ref, wanted_by: Canceling) -> datetime | None:
     """Unfinished a moment ago: tell the vendor to stop. The polls that follow confirm it and say its cost."""
     if backend.plugin.cancels == "none":
         turn.say(EventKind.TROUBLE, message="this vendor cannot cancel: the job goes on")
+        return turn.attempt.due_at
+    if wanted_by == "caller" and not await turn.begin_cancel():
         return turn.attempt.due_at
     try:
         async with free_call():

@@ -70,7 +70,7 @@ def canceled_failure(attempt: Attempt) -> Failure:
             message=f"not finished within {attempt.patience:g} s, canceled",
             stage="cancel",
         )
-    by = "canceled" if attempt.canceling == "caller" else "canceled at the vendor"
+    by = "canceled by you" if attempt.canceling == "caller" else "canceled at the vendor"
     return Failure(kind="GenerationFailed", message=by, stage="cancel", charged="unknown")
 
 

@@ -41,11 +41,10 @@ def delivered(job: Job) -> Video:
 def still_running(job: Job, timeout: float | None) -> StillRunning:
     """The error for a wait that ended before the job."""
     waited = "" if timeout is None else f" after {timeout:g} s"
-    error = StillRunning(
-        f"job {job.id} is still {job.status}{waited}",
-        job_id=job.id,
-        hint=f"go on with: anyvideo resume {job.id}",
-    )
+    hint = f"go on with: anyvideo resume {job.id}"
+    if job.cancel_requested:
+        hint = f"go on with: anyvideo cancel {job.id}; anyvideo resume {job.id} takes the cancel back"
+    error = StillRunning(f"job {job.id} is still {job.status}{waited}", job_id=job.id, hint=hint)
     return _placed(error, job)
 
 
@@ -55,9 +54,14 @@ def unknown(job: Job) -> OutcomeUnknown:
         f"{job.attempts[-1].model} may have taken job {job.id} and nobody can tell yet;"
         " its money is held, nothing is resent",
         job_id=job.id,
-        hint=f"look again with: anyvideo resume {job.id}; decide with: anyvideo jobs resolve {job.id}",
+        hint=f"look again with: anyvideo resume {job.id}; decide with: {decision(job.id)}",
     )
     return _placed(error, job)
+
+
+def decision(job_id: str) -> str:
+    """The command by which a person decides an unknown outcome."""
+    return f"anyvideo jobs resolve {job_id} --charged|--not-charged|--provider-job VENDOR_ID"
 
 
 def failures(job: Job) -> list[ProviderError]:

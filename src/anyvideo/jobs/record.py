@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from anyvideo.jobs.choose import Shelf, check_cap, choose
 from anyvideo.jobs.files import found, intact
-from anyvideo.jobs.fingerprint import fit_fingerprint
+from anyvideo.jobs.fingerprint import fit_fingerprint, request_fingerprint, same_request
 from anyvideo.jobs.points import point
 from anyvideo.jobs.store.base import Store, Written
 from anyvideo.jobs.wish import Wish
@@ -49,6 +49,15 @@ async def record(
             return written
     assert over is not None, "a plan with a ready candidate within the cap has a first attempt"
     raise over
+
+
+async def answered_before(wish: Wish, store: Store) -> Job | None:
+    """The job of the wish's idempotency key. Whether it could be bought now, and for how much, is no matter.
+
+    Raises IdempotencyConflict.
+    """
+    known = None if wish.idempotency_key is None else await store.with_key(wish.idempotency_key)
+    return known and same_request(known, request_fingerprint(wish.request, wish.models))
 
 
 async def finished_before(plan: Plan, store: Store) -> Job | None:

@@ -10,7 +10,7 @@ import anyio
 from anyvideo.catalog.prices import vendor_deadline_seconds
 from anyvideo.catalog.spec import ModelSpec
 from anyvideo.jobs.backends import Backend
-from anyvideo.jobs.observe import ended, moved, observe
+from anyvideo.jobs.observe import canceled_failure, ended, moved, observe
 from anyvideo.jobs.picture import PICTURE_TRIES, handed_over, without_picture
 from anyvideo.jobs.sane import key_of, sane_failure, sane_submission
 from anyvideo.jobs.schedule import MAX_SENDS, backoff, resend_wait
@@ -40,8 +40,8 @@ class TakenUnwritten(Exception):
 async def submit(turn: Turn, backend: Backend, spec: ModelSpec) -> datetime | None:
     """Drive a held attempt through its one POST. Returns when to come back; None: at once."""
     now = turn.clock.now()
-    if turn.job.cancel_requested:
-        await _end(turn, S.CANCELED, Failure(kind="GenerationFailed", message="canceled", charged="no"), spec)
+    if turn.job.cancel_requested and await turn.begin_cancel():
+        await _end(turn, S.CANCELED, replace(canceled_failure(turn.attempt), charged="no"), spec)
         return None
     if turn.attempt.due_at is not None and now < turn.attempt.due_at:
         return turn.attempt.due_at

@@ -106,6 +106,18 @@ class Turn:
         self._took(await self.store.write(self.lease, self.job, after, now=self.clock.now()))
         self.say(EventKind.JOB_ENDED, message=status.value, cost=self.job.cost)
 
+    async def begin_cancel(self) -> bool:
+        """Write that the caller's cancel is carried out now: from here on it cannot be taken back.
+
+        False: it was taken back before, and nothing may be canceled.
+        """
+        if self.attempt.canceling != "caller":
+            await self.save(replace(self.attempt, canceling="caller"))
+        if self.job.cancel_requested:
+            return True
+        await self.save(replace(self.attempt, canceling=None))
+        return False
+
     def _with(self, attempt: Attempt, changes: Mapping[str, Any]) -> Job:
         told = replace(attempt, failure=shown(attempt.failure))
         known = {**{other.id: other for other in self.job.attempts}, told.id: told}

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from anyvideo.media.answer import StalePart, accept, failed, sniff, strong_etag, too_large
 from anyvideo.media.part import PartFile, Saved
 from anyvideo.types.errors import DownloadFailed
 
@@ -26,8 +27,6 @@ WINDOW = 60.0
 DEADLINE = 3600.0
 _MOST_HOPS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_EXPIRED = frozenset({401, 403, 404, 410})
-_TRY_AGAIN = frozenset({408, 425, 429})
 _SNIFFED = 12
 _WRITE_AT = 1024 * 1024
 
@@ -69,7 +68,7 @@ async def download(
         size = await _within(deadline, client, target, part, rules)
         await _in_thread(part.finish)
     except OSError as error:
-        raise _failed(
+        raise failed(
             f"could not write {destination.name}: {error.strerror or error}", retryable=False
         ) from error
     except DownloadFailed as error:
@@ -77,10 +76,6 @@ async def download(
             await _in_thread(part.discard)
         raise
     return size
-
-
-class _StalePart(Exception):
-    """The server no longer has what the part is a part of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,11 +99,11 @@ async def _within(
             saved = await _in_thread(part.saved)
             try:
                 return await _fetch(client, target, part, saved, rules)
-            except _StalePart:
+            except StalePart:
                 await _in_thread(part.discard)
                 return await _fetch(client, target, part, None, rules)
     except TimeoutError as error:
-        raise _failed(f"the download from {target.host} took longer than {deadline:g} s") from error
+        raise failed(f"the download from {target.host} took longer than {deadline:g} s") from error
 
 
 async def _fetch(
@@ -118,14 +113,14 @@ async def _fetch(
 
     try:
         async with _answer(client, target, saved) as response:
-            start, total = _accept(response, saved, rules.max_bytes)
-            await _in_thread(part.open, start, _strong_etag(response))
+            start, total = accept(response, saved, rules.max_bytes)
+            await _in_thread(part.open, start, strong_etag(response))
             try:
                 return await _receive(response, part, start, total, rules)
             finally:
                 await _finish_in_thread(part.close)
     except (httpx.HTTPError, httpx.StreamError) as error:
-        raise _failed(
+        raise failed(
             f"the download from {target.host} broke off: {type(error).__name__}",
             retryable=not isinstance(error, httpx.UnsupportedProtocol),
         ) from error
@@ -137,7 +132,7 @@ def _parse(url: str) -> httpx.URL:
     try:
         return httpx.URL(url)
     except httpx.InvalidURL as error:
-        raise _failed("the link is not a URL", retryable=False) from error
+        raise failed("the link is not a URL", retryable=False) from error
 
 
 @asynccontextmanager
@@ -159,51 +154,7 @@ async def _answer(
             target = _parse(str(target.join(location)))
         finally:
             await response.aclose()
-    raise _failed(f"the link redirects more than {_MOST_HOPS} times", retryable=False)
-
-
-def _accept(response: httpx.Response, saved: Saved | None, max_bytes: int) -> tuple[int, int | None]:
-    """Where the body starts in the file, and the file's size where the server says it."""
-    status, host = response.status_code, response.url.host
-    if saved is not None and status == 416:
-        raise _StalePart
-    if status not in (200, 206):
-        raise _failed(
-            f"{host} answered {status}",
-            status=status,
-            expired=status in _EXPIRED,
-            retryable=status in _TRY_AGAIN or status >= 500,
-            hint="the link no longer works; ask the provider for a new one" if status in _EXPIRED else None,
-        )
-    encoding = response.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("", "identity"):
-        raise _failed(f"{host} sent the body {encoding}-encoded, which was not asked for", retryable=False)
-    if status == 206:
-        start, total = _continued(response, saved)
-    else:
-        start, total = 0, _length(response)
-    if total is not None and total > max_bytes:
-        raise _too_large(total, max_bytes)
-    return start, total
-
-
-def _continued(response: httpx.Response, saved: Saved | None) -> tuple[int, int | None]:
-    """Check that a 206 continues exactly what lies on disk."""
-    if saved is None:
-        raise _failed(f"{response.url.host} sent a part although the whole was asked for", retryable=False)
-    unit, _, rest = response.headers.get("content-range", "").partition(" ")
-    span, _, whole = rest.partition("/")
-    etag = _strong_etag(response)
-    if (
-        unit.lower() != "bytes"
-        or span.partition("-")[0] != str(saved.start)
-        or etag not in (None, saved.etag)
-    ):
-        raise _StalePart
-    if whole.isascii() and whole.isdigit():
-        return saved.start, int(whole)
-    length = _length(response)
-    return saved.start, None if length is None else saved.start + length
+    raise failed(f"the link redirects more than {_MOST_HOPS} times", retryable=False)
 
 
 async def _receive(
@@ -221,10 +172,10 @@ async def _receive(
             buffer += chunk
             size += len(chunk)
             if size > rules.max_bytes:
-                raise _too_large(size, rules.max_bytes)
+                raise too_large(size, rules.max_bytes)
             floor.check(size, response.url.host)
             if not checked and size >= _SNIFFED:
-                _sniff(head + bytes(buffer[:512]))
+                sniff(head + bytes(buffer[:512]))
                 checked = True
             if len(buffer) >= _WRITE_AT:
                 await _flush(part, buffer)
@@ -233,9 +184,9 @@ async def _receive(
         await _flush(part, buffer)
     _report(rules.on_progress, size, total)
     if total is not None and size != total:
-        raise _failed(f"{response.url.host} sent {size} of {total} bytes")
+        raise failed(f"{response.url.host} sent {size} of {total} bytes")
     if not checked:
-        raise _failed(f"{response.url.host} sent a body of only {size} bytes")
+        raise failed(f"{response.url.host} sent a body of only {size} bytes")
     return size
 
 
@@ -256,7 +207,7 @@ class _Floor:
             return
         speed = (size - self._had) / (now - self._since)
         if speed < self._slowest:
-            raise _failed(f"{host} sends only {speed / 1024:.3g} KiB a second")
+            raise failed(f"{host} sends only {speed / 1024:.3g} KiB a second")
         self._since, self._had = now, size
 
 
@@ -267,62 +218,9 @@ async def _flush(part: PartFile, buffer: bytearray) -> None:
         await _finish_in_thread(part.write, data)
 
 
-def _sniff(head: bytes) -> None:
-    if head[4:8] == b"ftyp":
-        return
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    kind = next((name for mark, name in _IMPOSTORS if text.startswith(mark)), "something else")
-    raise _failed(
-        f"the link leads to {kind}, not to an MP4 file",
-        retryable=False,
-        hint="open the link in a browser to see what it is",
-    )
-
-
-_IMPOSTORS = (
-    (b"#extm3u", "an HLS playlist"),
-    (b"<?xml", "an XML document"),
-    (b"<", "an HTML page"),
-    (b"{", "a JSON document"),
-    (b"[", "a JSON document"),
-    (b"\x1a\x45\xdf\xa3", "a WebM or Matroska file"),
-)
-
-
-def _strong_etag(response: httpx.Response) -> str | None:
-    etag: str = response.headers.get("etag", "").strip()
-    return etag if etag.startswith('"') and etag.endswith('"') and len(etag) > 1 else None
-
-
-def _length(response: httpx.Response) -> int | None:
-    text: str = response.headers.get("content-length", "")
-    return int(text) if text.isascii() and text.isdigit() else None
-
-
 def _report(on_progress: OnProgress | None, size: int, total: int | None) -> None:
     if on_progress is not None:
         on_progress(size, total)
-
-
-def _too_large(size: int, max_bytes: int) -> DownloadFailed:
-    return _failed(
-        f"the file has at least {size} bytes, more than the {max_bytes} allowed",
-        retryable=False,
-        hint="raise max_bytes if you expect files this large",
-    )
-
-
-def _failed(
-    message: str,
-    *,
-    status: int | None = None,
-    expired: bool = False,
-    retryable: bool = True,
-    hint: str | None = None,
-) -> DownloadFailed:
-    return DownloadFailed(
-        message, status=status, expired=expired, retryable=retryable, hint=hint, stage="download"
-    )
 
 
 async def _in_thread(work: Callable[..., T], *args: object) -> T:

@@ -87,7 +87,11 @@ def place(source: Path, folder: Path, template: str, words: Mapping[str, str]) -
 
 
 def _stay_inside(folder: Path, parent: Path) -> None:
-    if not parent.resolve().is_relative_to(folder.resolve()):
+    try:
+        inside = parent.resolve().is_relative_to(folder.resolve())
+    except RuntimeError:  # what a loop of symbolic links is before Python 3.13
+        raise MediaError(f"{parent} leads nowhere") from None
+    if not inside:
         raise MediaError(f"{parent.name} leads out of the output folder")
 
 

@@ -31,12 +31,18 @@ class Plugins:
     """
 
     def __init__(
-        self, loaded: Iterable[Loaded], broken: Iterable[BrokenPlugin], manager: pluggy.PluginManager
+        self,
+        loaded: Iterable[Loaded],
+        broken: Iterable[BrokenPlugin],
+        manager: pluggy.PluginManager,
+        *,
+        found: Iterable[str] = (),
     ) -> None:
         ordered = sorted(loaded, key=lambda one: one.plugin.stand_in)
         self._loaded = {one.plugin.name: one for one in ordered}
         self._broken = tuple(broken)
         self._manager = manager
+        self._found = frozenset(found)
 
     @classmethod
     def discover(
@@ -49,9 +55,17 @@ class Plugins:
         """Load every installed plugin, each in its own guard.
 
         `allowed` lists the names of entry points to load; the code of others does not run. `hooks` are
-        modules or objects of the application. Raises PluginError for a hook that does not exist.
+        modules or objects of the application. Raises PluginError for a hook that does not exist, and where
+        `allowed` lets none of the installed plugins in.
         """
-        found = entry_points(group=GROUP) if entries is None else entries
+        found = list(entry_points(group=GROUP) if entries is None else entries)
+        names = {entry.name for entry in found}
+        if allowed and names and names.isdisjoint(allowed):
+            raise PluginError(
+                f"none of the plugins that may be loaded is installed: {', '.join(sorted(allowed))}",
+                field="plugins",
+                hint=f"ANYVIDEO_PLUGINS, or plugins in anyvideo.toml, may name: {', '.join(sorted(names))}",
+            )
         manager = _manager(hooks)
         loaded: dict[str, Loaded] = {}
         broken: list[BrokenPlugin] = []
@@ -63,7 +77,7 @@ class Plugins:
                 broken.append(result)
             else:
                 loaded |= {one.plugin.name: one for one in result}
-        return cls(loaded.values(), broken, manager)
+        return cls(loaded.values(), broken, manager, found=names)
 
     @classmethod
     def of(cls, *plugins: ProviderPlugin, hooks: Iterable[object] = ()) -> Plugins:
@@ -83,6 +97,11 @@ class Plugins:
     def broken(self) -> tuple[BrokenPlugin, ...]:
         """The plugins that do not."""
         return self._broken
+
+    @property
+    def installed(self) -> frozenset[str]:
+        """The names of all that is there: providers, and plugins that are broken or may not be loaded."""
+        return self._found.union(self._loaded)
 
     def specs(self) -> tuple[ModelSpec, ...]:
         """Every declared model, provider by provider."""

@@ -38,10 +38,11 @@ from anyvideo.provider.facts import (
     hookimpl,
 )
 from anyvideo.provider.http import HTTPProvider, HTTPRequest
-from anyvideo.provider.webhooks import BadDelivery, Delivery, Notice, ReceivesWebhooks, standard_webhook
+from anyvideo.provider.webhooks import Delivery, Notice, ReceivesWebhooks, standard_webhook
 from anyvideo.types.clock import Clock
 from anyvideo.types.errors import (
     AuthenticationFailed,
+    BadDelivery,
     BadRequest,
     Charged,
     DownloadFailed,

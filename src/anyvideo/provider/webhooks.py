@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
-from anyvideo.types.errors import ConfigurationError
+from anyvideo.types.errors import BadDelivery, ConfigurationError
 from anyvideo.types.job import Ref, Update
 
 if TYPE_CHECKING:
@@ -27,10 +27,6 @@ MOST_SIGNATURES: Final = 10
 SHORTEST_SECRET: Final = 16
 _ID: Final = re.compile(r"[!-\-/-~]{1,256}")
 _SECONDS: Final = re.compile(r"[0-9]{1,12}")
-
-
-class BadDelivery(Exception):
-    """A delivery that cannot be trusted or read. Neither a secret nor the right signature is in its text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from anyvideo.settings.checks import check_callback
 from anyvideo.settings.profiles import BUILT_IN, Defaults, read_defaults
 from anyvideo.settings.sources import FILE, Document
 from anyvideo.types.budget import PERIODS, Budget
-from anyvideo.types.errors import ConfigurationError
+from anyvideo.types.errors import ConfigurationError, InvalidRequest
 from anyvideo.types.money import hold_micros
 
 Policy = Literal["listed", "cheapest"]
@@ -41,6 +41,15 @@ def _one_of(words: Sequence[str], does: str) -> Key:
     return Key(lambda t, key: t.choice(key, words), " or ".join(f'`"{word}"`' for word in words), does)
 
 
+def _scope(t: Table, key: str) -> str:
+    scope = t.text(key)
+    try:
+        Budget(0, scope=scope)
+    except InvalidRequest as error:
+        t.fail(key, f"is not understood: {error.message}", error.hint)
+    return scope
+
+
 KEYS: Mapping[str, Key] = {
     "routes": Key(lambda t, key: t.table(key).lists(), "table of lists", "models by name; see below"),
     "policy": _one_of(get_args(Policy), "in the order of the route, or the cheapest first"),
@@ -56,7 +65,6 @@ KEYS: Mapping[str, Key] = {
     ),
     "image_transfer": _one_of(get_args(ImageTransfer), "how pictures reach the vendor"),
     "image_fallback": _one_of(get_args(ImageFallback), "what follows a picture that cannot be read"),
-    "prompts": Key(Table.words, "table of texts", "templates; kept for a later version, nothing uses them"),
 }
 """What stands at the top of the file, or of a profile's table."""
 
@@ -71,7 +79,7 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
     "budget": {
         "limit": Key(Table.amount, "dollars as text", "the most that may be held and spent", needed=True),
         "period": _one_of(PERIODS, "since when it counts, in UTC"),
-        "scope": Key(Table.text, "`project`, `user`, `job` or `call`", "whose it is; `user:ann` names one"),
+        "scope": Key(_scope, "`project`, `user`, `job` or `call`", "whose it is; `user:ann` names one"),
     },
     "recovery": {
         "quiet": _seconds(1, "a lost submit that no list shows for so long was never taken"),
@@ -123,7 +131,6 @@ class Declared:
     poll_min: float | None = None
     poll_max: float | None = None
     catalogs: Mapping[str, Path] = field(default_factory=dict)
-    prompts: Mapping[str, str] = field(default_factory=dict)
     defaults: Defaults = field(default_factory=Defaults)
     image_transfer: ImageTransfer | None = None
     image_fallback: ImageFallback | None = None

@@ -52,7 +52,6 @@ def load_settings(
         callback=declared.callback,
         on_unknown=declared.on_unknown or usual.on_unknown,
         catalogs=declared.catalogs,
-        prompts=declared.prompts,
         image_transfer=declared.image_transfer or usual.image_transfer,
         image_fallback=declared.image_fallback or usual.image_fallback,
         storage=_storage(lookup, declared),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -74,7 +75,6 @@ class Settings:
     windows: Windows = field(default_factory=Windows)
     callback: str | None = None
     catalogs: Mapping[str, Path] = field(default_factory=dict)
-    prompts: Mapping[str, str] = field(default_factory=dict)
     image_transfer: Literal["auto", "upload", "url"] = "auto"
     image_fallback: Literal["error", "text"] = "error"
     storage: StorageAccess = field(default_factory=StorageAccess)
@@ -107,6 +107,16 @@ class Settings:
         if not route:
             return self
         return replace(self, route=tuple(route), route_origin="VIDEO_PROVIDER", pins=pins)
+
+    def check_catalogs(self, providers: Collection[str]) -> None:
+        """Raises ConfigurationError for a catalog of a provider that is none of these."""
+        for name in self.catalogs.keys() - set(providers):
+            near = get_close_matches(name, providers, n=1)
+            raise ConfigurationError(
+                f"catalogs.{name} is for no installed provider",
+                field=f"catalogs.{name}",
+                hint=f"did you mean {near[0]!r}?" if near else f"use one of: {', '.join(sorted(providers))}",
+            )
 
     def key(self, plugin: ProviderPlugin, override: KeySource | None = None) -> SecretStr | None:
         """The provider's key: given here, else given in code, else from its variables in their order.

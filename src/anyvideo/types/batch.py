@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from anyvideo.types.job import Attempt
-from anyvideo.types.money import Cost, CostBasis
+from anyvideo.types.money import Cost, total
 from anyvideo.types.plan import Adjustment
 from anyvideo.types.video import Video
 
@@ -105,7 +105,5 @@ class BatchResult:
 
 
 def total_cost(attempts: Iterable[Attempt]) -> Cost:
-    """What the settled ones of these attempts cost; the basis is the weakest one that money rests on."""
-    costs = [attempt.cost for attempt in attempts if attempt.cost is not None]
-    bases = [basis for basis in CostBasis if any(cost.basis is basis for cost in costs if cost.micros)]
-    return Cost(micros=sum(cost.micros for cost in costs), basis=bases[-1] if bases else CostBasis.COMPUTED)
+    """What the settled ones of these attempts cost."""
+    return total([attempt.cost for attempt in attempts if attempt.cost is not None])

@@ -10,7 +10,7 @@ from typing import Literal
 
 from anyvideo.types.budget import Budget
 from anyvideo.types.errors import PROVIDER_ERRORS, Charged, DownloadFailed, ProviderError, Stage
-from anyvideo.types.money import Cost, CostBasis, Quote
+from anyvideo.types.money import Cost, Quote, total
 from anyvideo.types.plan import Adjustment, Fit, Plan
 from anyvideo.types.request import VideoRequest
 from anyvideo.types.states import AttemptState, JobStatus
@@ -126,6 +126,10 @@ class Write:
     at: datetime
 
 
+Canceling = Literal["caller", "patience"]
+"""Who has an attempt canceled: the caller, from when the cancel is begun, or its used-up patience."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One try of one candidate. Times are UTC; `hold_micros` is what is set aside now.
@@ -164,7 +168,7 @@ class Attempt:
     reported_cost: Cost | None = None
     cost: Cost | None = None
     failure: Failure | None = None
-    canceling: Literal["caller", "patience"] | None = None
+    canceling: Canceling | None = None
     cancel_sent: bool = False
     gone_since: datetime | None = None
     writes: tuple[Write, ...] = ()
@@ -279,14 +283,11 @@ class Job:
 
     @property
     def cost(self) -> Cost | None:
-        """All attempts together; None while an outcome is not settled. Its basis is the weakest one."""
+        """All attempts together; None while an outcome is not settled."""
         costs = [attempt.cost for attempt in self.attempts if attempt.cost is not None]
         if not self.finished:
             return None
-        bases = [basis for basis in CostBasis if any(cost.basis is basis for cost in costs if cost.micros)]
-        return Cost(
-            micros=sum(cost.micros for cost in costs), basis=bases[-1] if bases else CostBasis.COMPUTED
-        )
+        return total(costs)
 
     @property
     def adjustments(self) -> tuple[Adjustment, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal, InvalidOperation
 from enum import StrEnum
@@ -87,3 +88,10 @@ class Cost:
 
     def __str__(self) -> str:
         return f"{self.amount} {self.currency} ({self.basis})"
+
+
+def total(costs: Sequence[Cost]) -> Cost:
+    """The sum; its basis is the weakest one that money rests on, or the latest one where nothing cost any."""
+    bases = [basis for basis in CostBasis if any(cost.basis is basis for cost in costs if cost.micros)]
+    free = costs[-1].basis if costs else CostBasis.COMPUTED
+    return Cost(micros=sum(cost.micros for cost in costs), basis=bases[-1] if bases else free)

@@ -71,7 +71,8 @@ def _outputs(fields: Mapping[str, Any], now: datetime) -> tuple[Output, ...]:
 def _usage(fields: Mapping[str, Any], native: str) -> dict[str, UsageValue]:
     """Replicate's own metrics, under our words where we have one; a number that is no measure is left out."""
     metrics = fields.get("metrics")
-    usage: dict[str, UsageValue] = {"compute_seconds": 0.0} if native == "aborted" else {}
+    unstarted = native in ("aborted", "canceled") and text_in(fields, "started_at") is None
+    usage: dict[str, UsageValue] = {"compute_seconds": 0.0} if unstarted else {}
     for name, value in metrics.items() if isinstance(metrics, dict) else ():
         said = isinstance(value, str | bool) or number_in(metrics, name) is not None
         if isinstance(name, str) and said:

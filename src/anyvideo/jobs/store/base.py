@@ -29,10 +29,14 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """A job as it was written, and the budgets that have just passed a threshold."""
+    """A job as it was written, and the budgets that have just passed a threshold.
+
+    `known` is True where nothing was written: an earlier call had recorded the job.
+    """
 
     job: Job
     thresholds: tuple[Threshold, ...] = ()
+    known: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +103,10 @@ class Store(Protocol):
         """Jobs, newest first."""
         ...
 
+    async def with_key(self, idempotency_key: str) -> Job | None:
+        """The job that was recorded under the key."""
+        ...
+
     async def keyed(self, prefix: str) -> dict[str, Job]:
         """Jobs by their idempotency keys, those that begin with `prefix`."""
         ...
@@ -147,6 +155,10 @@ class Store(Protocol):
 
     async def request_cancel(self, job_id: str) -> Job:
         """Ask whoever drives the job to cancel it."""
+        ...
+
+    async def withdraw_cancel(self, job_id: str) -> Job:
+        """Take back what `request_cancel` asked, unless the job has ended or its cancel has been begun."""
         ...
 
     async def lines(self) -> list[Line]:

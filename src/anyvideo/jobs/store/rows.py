@@ -21,6 +21,21 @@ from anyvideo.types.request import Image
 from anyvideo.types.states import AttemptState
 
 logger = logging.getLogger("anyvideo")
+COLUMNS = "document, version, cancel_requested"
+"""What `job_of` makes a job of."""
+
+
+def loaded(sql: sqlite3.Connection, job_id: str) -> Job:
+    """Raises JobNotFound and StoreError."""
+    return job_of(sql.execute(f"SELECT {COLUMNS} FROM jobs WHERE id = ?", (job_id,)).fetchone(), job_id)
+
+
+def with_key(sql: sqlite3.Connection, key: str | None) -> Job | None:
+    """The job that has the idempotency key. Raises StoreError."""
+    if key is None:
+        return None
+    row = sql.execute(f"SELECT {COLUMNS} FROM jobs WHERE idempotency_key = ?", (key,)).fetchone()
+    return None if row is None else job_of(row, "")
 
 
 def readable_job(row: Any) -> Job | None:

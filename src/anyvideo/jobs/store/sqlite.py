@@ -9,20 +9,29 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from anyvideo.jobs.fingerprint import fingerprint, job_fingerprint
+from anyvideo.jobs.fingerprint import fingerprint, job_fingerprint, same_request
 from anyvideo.jobs.money import moves
 from anyvideo.jobs.store import books
 from anyvideo.jobs.store.base import Lease, Line, Rival, Used, Written
 from anyvideo.jobs.store.codec import encode
 from anyvideo.jobs.store.database import Database
-from anyvideo.jobs.store.rows import job_of, kept_input, line_of, readable_job, rival_of, text_of, used_of
+from anyvideo.jobs.store.rows import (
+    COLUMNS,
+    job_of,
+    kept_input,
+    line_of,
+    loaded,
+    readable_job,
+    rival_of,
+    text_of,
+    used_of,
+    with_key,
+)
 from anyvideo.types.budget import Budget
-from anyvideo.types.errors import IdempotencyConflict, InvalidRequest, StaleWrite
+from anyvideo.types.errors import InvalidRequest, StaleWrite
 from anyvideo.types.job import Account, Attempt, Job
 from anyvideo.types.request import Image
 from anyvideo.types.states import AttemptState, JobStatus
-
-_COLUMNS = "document, version, cancel_requested"
 
 
 class SQLiteStore:
@@ -44,9 +53,9 @@ class SQLiteStore:
     async def create(self, job: Job, *, idempotency_key: str | None = None) -> Written:
         def insert() -> Written:
             with self._database.transaction() as sql:
-                known = _with_key(sql, idempotency_key)
+                known = with_key(sql, idempotency_key)
                 if known is not None:
-                    return Written(job=_same_request(known, job))
+                    return Written(job=same_request(known, job_fingerprint(job)), known=True)
                 try:
                     sql.execute(
                         "INSERT INTO jobs (id, version, status, created_at, document, idempotency_key)"
@@ -64,28 +73,24 @@ class SQLiteStore:
 
         return await self._database.run(insert)
 
-    async def load(self, job_id: str) -> Job:
-        def select() -> Job:
-            row = self._database.sql.execute(
-                f"SELECT {_COLUMNS} FROM jobs WHERE id = ?", (job_id,)
-            ).fetchone()
-            return job_of(row, job_id)
+    async def with_key(self, idempotency_key: str) -> Job | None:
+        return await self._database.run(lambda: with_key(self._database.sql, idempotency_key))
 
-        return await self._database.run(select)
+    async def load(self, job_id: str) -> Job:
+        return await self._database.run(lambda: loaded(self._database.sql, job_id))
 
     async def jobs(self, *, statuses: Sequence[JobStatus] | None = None, limit: int = 100) -> list[Job]:
         wanted = tuple(statuses or JobStatus)
         marks = ", ".join("?" * len(wanted))
         return await self._select(
-            f"SELECT {_COLUMNS} FROM jobs WHERE status IN ({marks})"
-            " ORDER BY created_at DESC, id DESC LIMIT ?",
+            f"SELECT {COLUMNS} FROM jobs WHERE status IN ({marks}) ORDER BY created_at DESC, id DESC LIMIT ?",
             (*wanted, limit),
         )
 
     async def keyed(self, prefix: str) -> dict[str, Job]:
         def select() -> dict[str, Job]:
             rows = self._database.sql.execute(
-                f"SELECT {_COLUMNS}, idempotency_key FROM jobs WHERE substr(idempotency_key, 1, ?) = ?",
+                f"SELECT {COLUMNS}, idempotency_key FROM jobs WHERE substr(idempotency_key, 1, ?) = ?",
                 (len(prefix), prefix),
             ).fetchall()
             jobs = {row[3]: readable_job(row) for row in rows}
@@ -95,7 +100,7 @@ class SQLiteStore:
 
     async def finished_like(self, fingerprint: str) -> list[Job]:
         return await self._select(
-            f"SELECT {_COLUMNS} FROM jobs WHERE id IN"
+            f"SELECT {COLUMNS} FROM jobs WHERE id IN"
             " (SELECT job_id FROM attempts WHERE fingerprint = ? AND state = ?)"
             " ORDER BY created_at DESC",
             (fingerprint, AttemptState.SETTLED),
@@ -181,7 +186,7 @@ class SQLiteStore:
 
         def select() -> list[Rival]:
             rows = self._database.sql.execute(
-                f"SELECT {_COLUMNS}, attempts.id, CASE WHEN lease_until >= ? THEN lease_owner END"
+                f"SELECT {COLUMNS}, attempts.id, CASE WHEN lease_until >= ? THEN lease_owner END"
                 " FROM attempts JOIN jobs ON jobs.id = attempts.job_id"
                 f" WHERE attempts.{column} = ? AND state IN (?, ?) AND attempts.id <> ?",
                 (text_of(now), value, *states, attempt.id),
@@ -194,11 +199,22 @@ class SQLiteStore:
         def flag() -> Job:
             with self._database.transaction() as sql:
                 row = sql.execute(
-                    f"UPDATE jobs SET cancel_requested = 1 WHERE id = ? RETURNING {_COLUMNS}", (job_id,)
+                    f"UPDATE jobs SET cancel_requested = 1 WHERE id = ? RETURNING {COLUMNS}", (job_id,)
                 ).fetchone()
             return job_of(row, job_id)
 
         return await self._database.run(flag)
+
+    async def withdraw_cancel(self, job_id: str) -> Job:
+        def take_back() -> Job:
+            with self._database.transaction() as sql:
+                job = loaded(sql, job_id)
+                if job.finished or (job.attempt is not None and job.attempt.canceling == "caller"):
+                    return job
+                sql.execute("UPDATE jobs SET cancel_requested = 0 WHERE id = ?", (job_id,))
+            return replace(job, cancel_requested=False)
+
+        return await self._database.run(take_back)
 
     async def lines(self) -> list[Line]:
         def select() -> list[Line]:
@@ -274,20 +290,3 @@ def _written(sql: sqlite3.Connection, lease: Lease, before: Job, after: Job, now
     return Written(
         job=replace(after, version=row[0], cancel_requested=bool(row[1])), thresholds=tuple(crossed)
     )
-
-
-def _with_key(sql: sqlite3.Connection, key: str | None) -> Job | None:
-    if key is None:
-        return None
-    row = sql.execute(f"SELECT {_COLUMNS} FROM jobs WHERE idempotency_key = ?", (key,)).fetchone()
-    return None if row is None else job_of(row, "")
-
-
-def _same_request(known: Job, asked: Job) -> Job:
-    if job_fingerprint(known) != job_fingerprint(asked):
-        raise IdempotencyConflict(
-            f"this idempotency_key belongs to job {known.id}, which asked for something else",
-            field="idempotency_key",
-            hint="use a new key for a new request",
-        )
-    return known
