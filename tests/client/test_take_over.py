@@ -202,3 +202,15 @@ async def test_a_vault_that_brings_a_new_key_in_between_loses_no_job(house: Hous
         await client.generate("a fox", models=LISTED)
         accounts = {(await client.job(one)).attempts[0].account for one in await client.jobs()}
     assert len(accounts) == 1
+
+
+async def test_who_may_not_cancel_a_job_leaves_no_cancel_behind(house: House) -> None:
+    async with house.client() as client:
+        job = await client.submit("a fox", models="luma/ray-flash-2")
+        while not house.charges():
+            await house.clock.sleep(0.2)
+    async with house.client(environ={"LUMAAI_API_KEY": "luma-another-account-0000"}) as other:
+        with pytest.raises(ConfigurationError):
+            await other.cancel(job)
+    async with house.client() as client:
+        assert (await client.wait(job)).model == "luma/ray-flash-2"

@@ -106,7 +106,7 @@ class AsyncClient(Core):
         batch_id: str | None = None,
         resume: bool | None = None,
         tries: int = USUAL_TRIES,
-        not_before: datetime | None = None,
+        not_before: datetime | str | None = None,
         **options: Unpack[BuyOptions],
     ) -> BatchResult:
         """Buy many clips, `concurrency` at a time (default 5), within one `budget` in dollars for all.
@@ -122,7 +122,7 @@ class AsyncClient(Core):
 
         Raises InvalidRequest, NoModelFits and BudgetExceeded (the estimate of all clips) before anything is
         sent, and BatchFailed, with the result, when fewer than `min_successes` (default: 3, or all of fewer)
-        succeed. Nothing is sent before `not_before`.
+        succeed. Nothing is sent before `not_before`: a datetime, ISO text, or an hour like "02:30".
         """
         self._check_open()
         defaults = self._settings.defaults
@@ -151,9 +151,13 @@ class AsyncClient(Core):
         """Stop a job and its bill, without destroying a clip that is paid for. Returns the job as it ended.
 
         A clip that was finished a moment before is delivered instead. Raises StillRunning when the vendor
-        has not confirmed within `timeout` seconds.
+        has not confirmed within `timeout` seconds, and ConfigurationError for a job of another account, which
+        is left as it is.
         """
         self._check_open()
+        standing = await self._store.load(job_id_of(job))
+        if not standing.finished and (not_ours := stranger(standing, self._backends)) is not None:
+            raise not_ours
         flagged = await self._store.request_cancel(job_id_of(job))
         if flagged.finished or flagged.status is JobStatus.UNKNOWN:
             return flagged
