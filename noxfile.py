@@ -144,13 +144,13 @@ def layers(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Compare with named peers: charges under lost answers, import time, submits per second, time of a test.
+    """Compare with named peers: charges under lost answers, import time, submits, downloads, time of a test.
 
     ``nox -s bench -- submits --rounds 3`` runs one of them, with its own arguments.
     """
     prepare(session)
-    install_checkout(session, "media,testing", editable=False)
-    names = ("import_time", "fake_provider", "submits", "charges")
+    install_checkout(session, "media,testing", "brotli", "zstandard", editable=False)
+    names = ("import_time", "fake_provider", "submits", "download", "charges")
     chosen, arguments = (session.posargs[:1], session.posargs[1:]) if session.posargs else (names, [])
     cache = ("--cache", str(Path(session.cache_dir).resolve() / "bench"))
     for name in chosen:
