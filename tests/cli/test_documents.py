@@ -13,7 +13,7 @@ import pytest
 from anyvideo.catalog.load import parse_catalog
 from anyvideo.cli import documents
 from anyvideo.types.errors import AllModelsFailed, GenerationFailed, InvalidRequest, NoModelFits
-from anyvideo.types.job import Artifact, Attempt, Failure, Job, JobOptions, MediaInfo, Ref
+from anyvideo.types.job import Artifact, Attempt, Failure, Job, JobOptions, MediaInfo, Mismatch, Ref
 from anyvideo.types.money import Cost, CostBasis, Quote
 from anyvideo.types.plan import Adjustment, Candidate, Fit, Plan, Rejection
 from anyvideo.types.request import Task, VideoRequest
@@ -53,6 +53,7 @@ amount = "0.50"
 """
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SHORTER = Adjustment(field="duration", asked="5.2", given="5", reason="5 or 10 seconds only")
+SMALLER = Mismatch(field="resolution", ordered="1280x720", measured="320x180")
 FIT = Fit(
     model="acme/fast",
     task=Task.TEXT_TO_VIDEO,
@@ -119,7 +120,7 @@ JOB = Job(
     created_at=NOON,
     status=JobStatus.SUCCEEDED,
     attempts=(FAILED, SETTLED),
-    artifact=Artifact(path=Path("/store/job_1.mp4"), info=INFO),
+    artifact=Artifact(path=Path("/store/job_1.mp4"), info=INFO, mismatches=(SMALLER,)),
 )
 VIDEO = Video(
     job_id="job_1",
@@ -129,6 +130,7 @@ VIDEO = Video(
     cost=Cost(micros=250_000, basis=CostBasis.COMPUTED),
     attempts=(FAILED, SETTLED),
     adjustments=(SHORTER,),
+    mismatches=(SMALLER,),
 )
 
 
@@ -176,6 +178,7 @@ def test_a_video_is_documented_with_file_cost_and_every_attempt() -> None:
         "adjustments": [
             {"field": "duration", "asked": "5.2", "given": "5", "reason": "5 or 10 seconds only"}
         ],
+        "mismatches": [{"field": "resolution", "ordered": "1280x720", "measured": "320x180"}],
     }
 
 

@@ -135,6 +135,8 @@ def test_play_money_is_never_counted_with_the_real(here: Path) -> None:
         subprocess.run([*ANYVIDEO, *asked], env=play, check=True, capture_output=True, timeout=PATIENCE)
         costs = subprocess.run([*ANYVIDEO, "costs"], env=play, check=True, capture_output=True, text=True)
         assert "luma/ray-flash-2" in costs.stdout
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=10)
     assert "luma" not in finished("costs")[1] + finished(*real, "costs")[1]
     with started(*real, "simulate", "--json") as process:
         assert process.stdout is not None

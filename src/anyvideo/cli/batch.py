@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,7 +35,7 @@ BatchBudget = Annotated[
     str | None, typer.Option(metavar="DOLLARS", help="The most that the whole batch may cost.")
 ]
 NotBefore = Annotated[
-    str | None, typer.Option(metavar="TIME", help="Send nothing before 02:30, or 2026-12-01T02:30.")
+    str | None, typer.Option(metavar="TIME", help="Send nothing before 02:30, 02:30Z or 2026-12-01T02:30.")
 ]
 BatchId = Annotated[str | None, typer.Option("--id", metavar="NAME", help="A name of the batch of its own.")]
 Folder = Annotated[
@@ -49,6 +48,9 @@ Name = Annotated[
     str | None,
     typer.Option(metavar="TEMPLATE", help=f"How the clips' files are named; default: {USUAL_NAME}."),
 ]
+
+SAID_HERE = ("concurrency", "min_successes", "budget", "batch_id", "not_before")
+"""The terms of a batch that have an option."""
 
 
 def batch(
@@ -72,9 +74,8 @@ def batch(
 ) -> None:
     """Buy many clips within one budget."""
     told = read_clip_file(file)
-    terms = told.terms | opt.given(locals(), ("concurrency", "min_successes", "budget", "batch_id"))
+    terms = told.terms | opt.given(locals(), SAID_HERE)
     options = told.options | opt.given(locals(), opt.EVERY_CLIP)
-    terms["not_before"] = None if not_before is None else read_moment(not_before, datetime.now().astimezone())
     session = session_of(ctx)
     settings = session.settings()
     shelf = Shelf.of(
@@ -93,7 +94,7 @@ def batch(
             raise failed(_interrupted(board.batch_id), as_json=as_json) from None
         except InvalidRequest as wrong:
             raise _begun_before(wrong) from None
-        saved = shelf.save(result, {video.job_id: client.job(video.job_id) for video in result.videos})
+        saved = shelf.save(result, client.job)
     _tell(result, saved, shelf.draw(result, saved), as_json=as_json, error=error)
     raise typer.Exit(0 if error is None else exit_code(error))
 
@@ -129,19 +130,3 @@ def _begun_before(error: InvalidRequest) -> Any:
         return error
     hint = "--resume goes on with it, --id NAME buys all of it anew"
     return InvalidRequest(error.message, field="file", hint=hint)
-
-
-def read_moment(text: str, now: datetime) -> datetime:
-    """An ISO moment, or the next time that the clock shows an hour. Raises InvalidRequest."""
-    try:
-        hour = time.fromisoformat(text)
-    except ValueError:
-        try:
-            moment = datetime.fromisoformat(text)
-        except ValueError:
-            raise InvalidRequest(
-                f"not_before is no time: {text!r}", field="not_before", hint="like 02:30 or 2026-12-01T02:30"
-            ) from None
-        return moment if moment.tzinfo is not None else moment.replace(tzinfo=now.tzinfo)
-    today = datetime.combine(now.date(), hour, tzinfo=now.tzinfo)
-    return today if today > now else today + timedelta(days=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -16,9 +16,10 @@ from anyvideo.cli.documents import (
     cost_document,
     error_document,
     info_document,
+    mismatch_document,
 )
 from anyvideo.media.names import check_template, place
-from anyvideo.types.errors import AnyVideoError, InvalidRequest, MediaError
+from anyvideo.types.errors import AnyVideoError, InvalidRequest
 from anyvideo.types.money import dollars
 
 if TYPE_CHECKING:
@@ -53,26 +54,28 @@ class Shelf:
             raise InvalidRequest(f"{folder} cannot be used: {error.strerror}", field="output") from error
         return cls(folder=folder, name=name)
 
-    def save(self, result: BatchResult, jobs: Mapping[str, Job]) -> dict[int, Path]:
+    def save(self, result: BatchResult, load: Callable[[str], Job]) -> dict[int, Path]:
         """Where each delivered clip lies: below the folder already, or now under its name.
 
-        `jobs` are those that delivered, by their ids. A clip that cannot be saved is told on stderr.
+        `load` gives a job by its id. A clip that cannot be saved stays in the store, and stderr says why.
         """
         saved: dict[int, Path] = {}
         for clip in result.clips:
             if clip.video is not None:
                 try:
-                    saved[clip.index] = self._saved(clip.video, jobs[clip.video.job_id])
-                except (OSError, MediaError) as error:
-                    notes().print(f"clip {clip.index} is not saved: {error}", soft_wrap=True)
+                    saved[clip.index] = self._saved(clip.video, load(clip.video.job_id))
+                except (OSError, AnyVideoError) as error:
+                    saved[clip.index] = clip.video.path
+                    notes().print(f"clip {clip.index} stays at {clip.video.path}: {error}")
         return saved
 
     def _saved(self, video: Video, job: Job) -> Path:
         """A run that goes to the same folder keeps the names of earlier ones, and those of single clips."""
         from anyvideo.jobs.deliver import words_of
 
-        if job.options.output_folder == self.folder.absolute() and video.path.exists():
-            return self.folder / video.path.relative_to(self.folder.absolute())
+        folder = self.folder.absolute()
+        if job.options.output_folder == folder and video.path.is_relative_to(folder) and video.path.exists():
+            return self.folder / video.path.relative_to(folder)
         return place(video.path, self.folder, self.name, words_of(job))
 
     def draw(self, result: BatchResult, saved: Mapping[int, Path]) -> Path | None:
@@ -128,6 +131,7 @@ def _clip_document(clip: ClipResult, path: Path | None) -> Document:
         "job_ids": list(clip.job_ids),
         "attempts": [attempt_document(attempt) for attempt in clip.attempts],
         "adjustments": [adjustment_document(change) for change in clip.adjustments],
+        "mismatches": [] if video is None else [mismatch_document(one) for one in video.mismatches],
         "error": None if error is None else told if typed is None else error_document(typed)["error"],
     }
 
@@ -144,9 +148,9 @@ def show_batch(result: BatchResult, saved: Mapping[int, Path], sheet: Path | Non
         took = "" if clip.generation_time is None else f"{clip.generation_time:.0f} s"
         rows.add_row(str(clip.index), what, length, took, str(clip.cost.amount))
     console.print(rows)
-    for change, indices in _changes(result).items():
+    for words, indices in _remarks(result).items():
         where = "" if len(indices) == result.total else f" (clips {', '.join(map(str, indices))})"
-        console.print(f"change {change}{where}", soft_wrap=True)
+        console.print(f"{words}{where}", soft_wrap=True)
     if sheet is not None:
         console.print(f"sheet  {sheet}", soft_wrap=True)
     held = f", {dollars(result.held_micros)} USD still held" if result.held_micros else ""
@@ -154,10 +158,12 @@ def show_batch(result: BatchResult, saved: Mapping[int, Path], sheet: Path | Non
     console.print(f"cost   {result.cost}{held}")
 
 
-def _changes(result: BatchResult) -> dict[str, list[int]]:
-    """Each distinct adjustment in words, with the clips that it was made to."""
-    changes: dict[str, list[int]] = {}
+def _remarks(result: BatchResult) -> dict[str, list[int]]:
+    """Each distinct adjustment and mismatch in words, with the clips that it is about."""
+    remarks: dict[str, list[int]] = {}
     for clip in result.clips:
-        for change in dict.fromkeys(map(str, clip.adjustments)):
-            changes.setdefault(change, []).append(clip.index)
-    return changes
+        changes = [f"change {change}" for change in clip.adjustments]
+        differences = [f"differs {one}" for one in (clip.video.mismatches if clip.video else ())]
+        for words in dict.fromkeys(changes + differences):
+            remarks.setdefault(words, []).append(clip.index)
+    return remarks

@@ -22,7 +22,10 @@ _STEP: Final = 10
 
 
 class Board:
-    """A listener for a client's events. Events come at least once, on the client's own thread."""
+    """A listener for a client's events. Events come at least once, on the client's own thread.
+
+    `batch_id` is known once the batch has begun, not while it waits for its hour.
+    """
 
     def __init__(self) -> None:
         self.batch_id: str | None = None
@@ -48,6 +51,9 @@ class Board:
         if event.id in self._seen:
             return
         self._seen.add(event.id)
+        if event.kind is EventKind.BATCH_PROGRESS and event.message is not None:
+            self._console.print(event.message, soft_wrap=True)
+            return
         self.batch_id = event.batch_id or self.batch_id
         if event.kind is EventKind.BATCH_PROGRESS:
             self._progress(event)

@@ -8,9 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from anyvideo.types.errors import InvalidRequest, MissingExtra
+
+if TYPE_CHECKING:
+    from anyvideo.jobs.wish import BuyOptions
 
 _TRUTH: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _HINT: Final = (
@@ -19,11 +22,13 @@ _HINT: Final = (
 
 
 def _number(value: Any) -> float:
+    if isinstance(value, bool):
+        raise TypeError(value)
     return float(value)
 
 
 def _whole(value: Any) -> int:
-    number = float(value)
+    number = _number(value)
     if number != int(number):
         raise ValueError(value)
     return int(number)
@@ -50,7 +55,7 @@ _KINDS: Final[Mapping[str, tuple[Callable[[Any], Any], str]]] = {
 }
 """What is no text, by its name. The YAML reader leaves everything text: 16:9 is no number of minutes here."""
 
-TERMS: Final = ("concurrency", "min_successes", "budget", "batch_id", "tries")
+TERMS: Final = ("concurrency", "min_successes", "budget", "batch_id", "tries", "not_before")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +69,8 @@ class ClipFile:
 
 def read_clip_file(path: Path) -> ClipFile:
     """Read and check it; pictures' paths start from its folder. Raises InvalidRequest, MissingExtra."""
+    from anyvideo.jobs.batch import Clip, options_of
+
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -77,9 +84,11 @@ def read_clip_file(path: Path) -> ClipFile:
         raise InvalidRequest(f"{path} is no list of clips", field="file", hint=_HINT)
     common = {} if isinstance(document, list) else {k: v for k, v in document.items() if k != "clips"}
     said = _typed(common, path, str(path))
+    options = {name: value for name, value in said.items() if name not in TERMS}
+    options_of(Clip(), cast("BuyOptions", options))
     return ClipFile(
         clips=[_typed(clip, path, f"{path}: clip {place}") for place, clip in enumerate(listed)],
-        options={name: value for name, value in said.items() if name not in TERMS},
+        options=options,
         terms={name: value for name, value in said.items() if name in TERMS},
     )
 
@@ -87,13 +96,14 @@ def read_clip_file(path: Path) -> ClipFile:
 def _parsed(path: Path, text: str) -> Any:
     suffix = path.suffix.lower()
     yaml = None if suffix in {".json", ".toml"} else _yaml()
-    broken = (ValueError,) if yaml is None else (yaml.YAMLError,)
+    broken = (ValueError, RecursionError) if yaml is None else (yaml.YAMLError, RecursionError)
     try:
         if yaml is not None:
             return yaml.load(text, Loader=yaml.BaseLoader)
         return json.loads(text) if suffix == ".json" else tomllib.loads(text)
     except broken as error:
-        raise InvalidRequest(f"{path} cannot be read: {error}", field="file", hint=_HINT) from error
+        reason = "it is nested too deep" if isinstance(error, RecursionError) else error
+        raise InvalidRequest(f"{path} cannot be read: {reason}", field="file", hint=_HINT) from error
 
 
 def _yaml() -> Any:
@@ -112,7 +122,7 @@ def _typed(given: Mapping[str, Any], path: Path, origin: str) -> dict[str, Any]:
         kind, wanted = _KINDS.get(name, (None, ""))
         try:
             typed[name] = value if kind is None else kind(value)
-        except (TypeError, ValueError, KeyError):
+        except (TypeError, ValueError, KeyError, OverflowError):
             problem = f"{origin}: {name} must be {wanted}, not {value!r}"
             raise InvalidRequest(problem, field=name) from None
     if "image" in typed:

@@ -20,7 +20,7 @@ from anyvideo.types.money import dollars
 if TYPE_CHECKING:
     from anyvideo.catalog.spec import ModelSpec
     from anyvideo.client import ProviderInfo
-    from anyvideo.types.job import Attempt, Failure, Job, MediaInfo
+    from anyvideo.types.job import Attempt, Failure, Job, MediaInfo, Mismatch
     from anyvideo.types.money import Cost, Quote
     from anyvideo.types.plan import Adjustment, Candidate, Plan, Rejection
     from anyvideo.types.video import Video
@@ -52,6 +52,7 @@ def video_document(video: Video, *, path: Path, sheet: Path | None) -> Document:
         "cost": cost_document(video.cost),
         "attempts": [attempt_document(attempt) for attempt in video.attempts],
         "adjustments": [adjustment_document(change) for change in video.adjustments],
+        "mismatches": [mismatch_document(one) for one in video.mismatches],
     }
 
 
@@ -71,6 +72,7 @@ def job_document(job: Job) -> Document:
         "cost": cost_document(job.cost),
         "attempts": [attempt_document(attempt) for attempt in job.attempts],
         "adjustments": [adjustment_document(change) for change in job.adjustments],
+        "mismatches": [] if artifact is None else [mismatch_document(one) for one in artifact.mismatches],
         "created_at": moment(job.created_at),
         "prompt": job.request.prompt,
         "cancel_requested": job.cancel_requested and not job.finished,
@@ -135,6 +137,11 @@ def failure_document(failure: Failure | None) -> Document | None:
 def adjustment_document(change: Adjustment) -> Document:
     """One thing done otherwise than asked; `given` null where it was dropped."""
     return {"field": change.field, "asked": change.asked, "given": change.given, "reason": change.reason}
+
+
+def mismatch_document(one: Mismatch) -> Document:
+    """One thing that was measured otherwise than ordered, both in words."""
+    return {"field": one.field, "ordered": one.ordered, "measured": one.measured}
 
 
 def plan_document(plan: Plan) -> Document:

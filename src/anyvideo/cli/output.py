@@ -144,6 +144,8 @@ def show(video: Video, *, path: Path, sheet: Path | None) -> None:
     console.print(f"cost   {video.cost}")
     for change in video.adjustments:
         console.print(f"change {change}")
+    for difference in video.mismatches:
+        console.print(f"differs {difference}")
     if len(video.attempts) > 1:
         show_attempts(video.attempts)
 

@@ -26,9 +26,9 @@ _STEP: Final = 4
 
 
 class Watch:
-    """A listener for a client's events. `job_id` is known as soon as the job is recorded; `recorded` says that
-    it was recorded just now.
+    """A listener for a client's events. `job_id` is known as soon as the job is recorded.
 
+    `recorded` says that this happened just now.
     Events come at least once and on the client's own thread: each id is told once.
     """
 

@@ -8,24 +8,44 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import anyio.to_thread
+
+from anyvideo.client.batch_begin import begin_of
 from anyvideo.client.planner import Planner, nothing_fits
 from anyvideo.jobs import batch as pure
+from anyvideo.jobs.asked import (
+    ASKED,
+    ASKED_IN_ALL,
+    DERIVED,
+    Told,
+    asked_in_all,
+    asked_of,
+    begun_as,
+    derived_id,
+    may_have_another_id,
+    named_of,
+    sources_of,
+    stand_in,
+    with_pictures,
+)
 from anyvideo.jobs.batch import Clip, Piece
 from anyvideo.jobs.crew import Crew
 from anyvideo.jobs.gauge import Gauge
 from anyvideo.jobs.store.base import Store
 from anyvideo.jobs.wish import BuyOptions, Wish
+from anyvideo.media.inputs import ImageSource, load_image
 from anyvideo.types.batch import BatchResult
 from anyvideo.types.budget import Budget
 from anyvideo.types.clock import Clock
 from anyvideo.types.errors import BatchFailed, InvalidRequest
 from anyvideo.types.events import Event, EventKind
 from anyvideo.types.job import Job
+from anyvideo.types.request import Image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What holds for a whole batch. `budget` in dollars; `not_before` without a zone is in this machine's."""
+    """What holds for a whole batch. `budget` in dollars; see `begin_of` for `not_before`."""
 
     concurrency: int
     min_successes: int | None
@@ -33,9 +53,11 @@ class Terms:
     batch_id: str | None
     resume: bool | None
     tries: int
-    not_before: datetime | None
+    not_before: datetime | str | None
 
     def __post_init__(self) -> None:
+        if self.resume not in (None, True, False):
+            raise InvalidRequest(f"resume must be True, False or None, not {self.resume!r}", field="resume")
         for name, value in (("concurrency", self.concurrency), ("tries", self.tries)):
             if type(value) is not int or value < 1:
                 raise InvalidRequest(
@@ -62,19 +84,22 @@ class Batches:
         """See AsyncClient.batch."""
         clips = pure.read_clips(requests)
         minimum = pure.check_minimum(terms.min_successes, len(clips))
-        wishes = {clip.index: await self._read(clip, common) for clip in clips if clip.index is not None}
-        batch_id = terms.batch_id or pure.derived_id((index, wish) for index, (wish, _) in wishes.items())
-        pure.check_batch_id(batch_id)
+        begin = begin_of(terms.not_before, self.clock.now())
+        if terms.batch_id is not None:
+            pure.check_batch_id(terms.batch_id)
+        told = {clip.index: await self._read(clip, common) for clip in clips if clip.index is not None}
+        batch_id = terms.batch_id or await self._derived(told)
+        notes = {} if terms.batch_id else {ASKED_IN_ALL: asked_in_all(told)}
         budget = None if terms.budget is None else Budget(terms.budget, scope=f"job:{batch_id}")
         used = await self._used(budget)  # read before the jobs: another process may be buying them now
-        pieces = await self._prepared(batch_id, wishes, resume=terms.resume)
+        pieces = await self._prepared(batch_id, told, resume=terms.resume)
         _check(pieces, budget, used)
-        await self._until(terms.not_before)
+        await self._until(begin, batch_id)
         gauge = Gauge(batch_id=batch_id, total=len(pieces))
         crew = Crew(
             pieces=pieces,
             gauge=gauge,
-            buy=self._buyer(batch_id, budget),
+            buy=self._buyer(batch_id, budget, told, notes),
             follow=lambda job_id: self.follow(job_id, common.get("timeout")),
             nothing_fits=lambda piece: nothing_fits(piece.plan),
             grown=lambda: self._say(gauge),
@@ -109,9 +134,14 @@ class Batches:
             if gauge.heard(event):
                 self._say(gauge, job_id=event.job_id)
 
-    async def _prepared(
-        self, batch_id: str, wishes: Mapping[int, tuple[Wish, dict[str, Any]]], *, resume: bool | None
-    ) -> list[Piece]:
+    async def _derived(self, told: Mapping[int, Told]) -> str:
+        """The id of a batch that was given none: the one under which an earlier run began these clips."""
+        own = derived_id(told)
+        if await self.store.keyed(f"{own}/") or not may_have_another_id(told):
+            return own
+        return begun_as(told, await self.store.keyed(DERIVED)) or own
+
+    async def _prepared(self, batch_id: str, told: Mapping[int, Told], *, resume: bool | None) -> list[Piece]:
         """The checked clips, with what earlier runs of the batch recorded."""
         keyed = await self.store.keyed(f"{batch_id}/")
         if resume and not keyed:
@@ -129,23 +159,33 @@ class Batches:
         return [
             Piece(
                 index=index,
-                wish=wish,
-                options=options,
-                plan=await self.planner.plan(wish, remember=True),
-                jobs=pure.tries_of(batch_id, index, keyed, wish),
+                wish=one.wish,
+                options=one.options,
+                plan=await self.planner.plan(one.wish, remember=True),
+                jobs=pure.tries_of(batch_id, index, keyed, one.asked),
+                unread=one.unread,
             )
-            for index, (wish, options) in wishes.items()
+            for index, one in told.items()
         ]
 
-    async def _read(self, clip: Clip, common: BuyOptions) -> tuple[Wish, dict[str, Any]]:
-        """A clip's checked wish, and the options to buy it with. Raises InvalidRequest naming the clip."""
+    async def _read(self, clip: Clip, common: BuyOptions) -> Told:
+        """A clip, checked, with what of its pictures can be read. Raises InvalidRequest naming the clip."""
         try:
             options = pure.options_of(clip, common)
-            wish = await self.read(clip.prompt, options)
+            sources = sources_of(options)
+            found, lost = await _pictures(sources)
+            named = {place: named_of(source, found.get(place)) for place, source in sources.items()}
+            options, unread = with_pictures(options, found), None
+            try:
+                wish = await self.read(clip.prompt, options)
+            except InvalidRequest as error:
+                if not lost:
+                    raise
+                unread = _of_clip(error, clip)
+                wish = await self.read(clip.prompt, with_pictures(options, lost))
         except InvalidRequest as error:
-            message = f"clip {clip.index}: {error.message}"
-            raise type(error)(message, field=error.field, hint=error.hint) from error
-        return wish, options if wish.request.image is None else {**options, "image": wish.request.image}
+            raise _of_clip(error, clip) from error
+        return Told(wish=wish, options=options, asked=asked_of(wish, named), named=named, unread=unread)
 
     async def _used(self, budget: Budget | None) -> int:
         if budget is None:
@@ -153,22 +193,23 @@ class Batches:
         [used] = await self.store.used([budget], self.clock.now())
         return used.held_micros + used.spent_micros
 
-    async def _until(self, moment: datetime | None) -> None:
-        if moment is not None:
-            seconds = (moment.astimezone(self.clock.now().tzinfo) - self.clock.now()).total_seconds()
-            if seconds > 0:
-                await self.clock.sleep(seconds)
+    async def _until(self, moment: datetime | None, batch_id: str) -> None:
+        """Wait until then, and say so first."""
+        if moment is None or moment <= self.clock.now():
+            return
+        words = f"nothing is sent before {moment:%Y-%m-%d %H:%M %Z}"
+        self.tell(EventKind.BATCH_PROGRESS, batch_id, batch_id=batch_id, progress=0.0, message=words)
+        while (seconds := (moment - self.clock.now()).total_seconds()) > 0:
+            await self.clock.sleep(seconds)
 
-    def _buyer(self, batch_id: str, budget: Budget | None) -> Callable[..., Awaitable[Job]]:
+    def _buyer(
+        self, batch_id: str, budget: Budget | None, told: Mapping[int, Told], notes: Mapping[str, str]
+    ) -> Callable[..., Awaitable[Job]]:
         async def buy(piece: Piece, job_id: str, key: str, models: tuple[str, ...]) -> Job:
             options: dict[str, Any] = {**piece.options, "job_id": job_id, "idempotency_key": key}
             given = options.get("metadata") or {}
-            noted = {
-                "batch": batch_id,
-                "clip": str(piece.index),
-                pure.ASKED: pure.asked_fingerprint(piece.wish),
-            }
-            options["metadata"] = {**given, **noted}
+            asked = {ASKED: str(told[piece.index].asked), **notes}
+            options["metadata"] = {**given, "batch": batch_id, "clip": str(piece.index), **asked}
             if budget is not None:
                 options["budgets"] = (*options.get("budgets", ()), budget)
             if models:
@@ -187,11 +228,32 @@ class Batches:
 
 
 def _check(pieces: Sequence[Piece], budget: Budget | None, used_micros: int) -> None:
-    """Raises NoModelFits when no clip can be made, BudgetExceeded when all will be too dear."""
+    """Raises InvalidRequest for a new clip whose picture is gone, NoModelFits when no clip can be made,
+    BudgetExceeded when all will be too dear.
+    """
+    for piece in pieces:
+        if piece.unread is not None and not piece.jobs:
+            raise piece.unread
     if all(piece.to_buy and piece.first is None for piece in pieces):
         raise nothing_fits(pieces[0].plan)
     if budget is not None:
         pure.check_estimate(pieces, budget, used_micros)
+
+
+async def _pictures(sources: Mapping[str, ImageSource]) -> tuple[dict[str, Image], dict[str, Image]]:
+    """The pictures that can be read, and what stands for those that cannot, by their places."""
+    found: dict[str, Image] = {}
+    lost: dict[str, Image] = {}
+    for place, source in sources.items():
+        try:
+            found[place] = await anyio.to_thread.run_sync(load_image, source)
+        except InvalidRequest:
+            lost[place] = stand_in(source)
+    return found, lost
+
+
+def _of_clip(error: InvalidRequest, clip: Clip) -> InvalidRequest:
+    return type(error)(f"clip {clip.index}: {error.message}", field=error.field, hint=error.hint)
 
 
 def _too_few(result: BatchResult, minimum: int) -> BatchFailed:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from anyvideo.jobs.fingerprint import job_fingerprint, request_fingerprint
+from anyvideo.jobs.asked import Asked, asked_by
 from anyvideo.jobs.outcome import decision
 from anyvideo.jobs.wish import BuyOptions, PlanOptions, Wish
 from anyvideo.media.inputs import ImageSource
@@ -20,7 +18,6 @@ from anyvideo.types.errors import BudgetExceeded, IdempotencyConflict, InvalidRe
 from anyvideo.types.job import Attempt, Failure, Job
 from anyvideo.types.money import dollars
 from anyvideo.types.plan import Candidate, Plan
-from anyvideo.types.request import Image
 from anyvideo.types.states import AttemptState, JobStatus
 
 USUAL_CONCURRENCY = 5
@@ -29,13 +26,17 @@ USUAL_MINIMUM = 3
 WAITS = (2.0, 4.0, 8.0)
 """Seconds before a clip's second, third and any later try."""
 
-_SOME = Image(url="https://picture.invalid")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _OWN = ("index", "prompt", "negative_prompt", "duration", "image")
 _SET_HERE = ("job_id", "idempotency_key")
 _OF_THE_BATCH = ("concurrency", "min_successes", "budget", "batch_id", "tries", "not_before")
-ASKED = "asked"
-"""The note in a job's metadata with the digest of what its clip asked for, its picture as it was given."""
+_SHAPES: Mapping[str, tuple[type | tuple[type, ...], str]] = {
+    "metadata": (Mapping, "a mapping of text by text"),
+    "reference_images": (Mapping, "a mapping of pictures by name"),
+    "models": ((str, list, tuple), "a model, or a list of models"),
+    "output": (str, "text"),
+}
+"""What an option must be, where anything else could not even be looked into."""
 _MAY_PASS = frozenset({"RateLimited", "OverCapacity", "NotAccepted"})
 
 
@@ -63,28 +64,28 @@ class Clip:
             )
         given = dict(request)
         own = {name: given.pop(name) for name in _OWN if name in given}
-        return cls(**own, options={**given.pop("options", {}), **given})
+        return cls(**own, options={**_mapping("options", given.pop("options", None) or {}), **given})
 
     def wish(self) -> dict[str, Any]:
         """What `plan` takes for it, beside the prompt."""
         own = {"negative_prompt": self.negative_prompt, "duration": self.duration, "image": self.image}
-        return {**self.options, **{name: value for name, value in own.items() if value is not None}}
+        given = {name: value for name, value in own.items() if value is not None}
+        return {**_mapping("options", self.options), **given}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """A clip that is ready to be bought: checked, planned, with the jobs of earlier runs, oldest first."""
+    """A clip that is ready to be bought: checked, planned, with the jobs of earlier runs, oldest first.
+
+    With `unread`, the error of a picture that is gone, it only takes over what is recorded.
+    """
 
     index: int
     wish: Wish
     options: Mapping[str, Any]
     plan: Plan
     jobs: tuple[Job, ...] = ()
-
-    @property
-    def latest(self) -> Job | None:
-        """Its latest try."""
-        return self.jobs[-1] if self.jobs else None
+    unread: InvalidRequest | None = None
 
     @property
     def first(self) -> Candidate | None:
@@ -94,12 +95,12 @@ class Piece:
     @property
     def to_buy(self) -> bool:
         """Whether a run begins with a new try of it."""
-        return begins_anew(self.jobs)
+        return self.unread is None and begins_anew(self.jobs)
 
 
-def read_clips(requests: Sequence[Clip | Mapping[str, Any]]) -> list[Clip]:
+def read_clips(requests: object) -> list[Clip]:
     """The clips with an index each. Raises InvalidRequest for none, and for an index that is taken."""
-    if isinstance(requests, str | bytes | Mapping):
+    if isinstance(requests, str | bytes | Mapping) or not isinstance(requests, Iterable):
         raise InvalidRequest("requests must be a sequence of clips", field="requests")
     clips: dict[int, Clip] = {}
     for place, request in enumerate(requests):
@@ -119,30 +120,36 @@ def options_of(clip: Clip, common: BuyOptions) -> dict[str, Any]:
     """What a clip is bought with; its own options beat the common ones. Raises InvalidRequest."""
     taken = {**PlanOptions.__annotations__, **BuyOptions.__annotations__}
     options = {**common, **clip.wish()}
-    unknown = sorted(name for name in options if name not in taken or name in _SET_HERE)
+    unknown = sorted(str(name) for name in options if name not in taken or name in _SET_HERE)
     if unknown:
         known = sorted((taken.keys() | {*_OWN, *_OF_THE_BATCH}) - {*_SET_HERE})
         near = difflib.get_close_matches(unknown[0], known, n=1)
         hint = f"did you mean {near[0]}?" if near else None
         raise InvalidRequest(f"a batch takes no {unknown[0]}", field=unknown[0], hint=hint)
+    for name, (shape, words) in _SHAPES.items():
+        value = options.get(name)
+        if value is not None and not isinstance(value, shape):
+            raise InvalidRequest(f"{name} must be {words}, not {value!r}", field=name)
+    _mapping("reference_images", options.get("reference_images") or {})
     return options
 
 
-def check_batch_id(batch_id: str) -> str:
+def _mapping(name: str, value: Any) -> Mapping[str, Any]:
+    """Raises InvalidRequest for anything but a mapping by text."""
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise InvalidRequest(f"{name} must be a mapping by names, not {value!r}", field=name)
+    return value
+
+
+def check_batch_id(batch_id: object) -> str:
     """Raises InvalidRequest for one that cannot stand in keys and file names."""
-    if not _ID.fullmatch(batch_id):
+    if not isinstance(batch_id, str) or not _ID.fullmatch(batch_id):
         raise InvalidRequest(
             f"batch_id is not usable: {batch_id!r}",
             field="batch_id",
             hint="at most 64 letters, digits, '.', '_' and '-'",
         )
     return batch_id
-
-
-def derived_id(wishes: Iterable[tuple[int, Wish]]) -> str:
-    """The id of a batch that was given none: the same clips have the same one."""
-    asked = [[index, asked_fingerprint(wish)] for index, wish in wishes]
-    return f"batch_{hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:12]}"
 
 
 def try_key(batch_id: str, index: int, number: int) -> str:
@@ -155,12 +162,12 @@ def try_id(batch_id: str, index: int, number: int) -> str:
     return f"{batch_id}-{index}" + ("" if number == 1 else f"-try{number}")
 
 
-def tries_of(batch_id: str, index: int, keyed: Mapping[str, Job], wish: Wish) -> tuple[Job, ...]:
+def tries_of(batch_id: str, index: int, keyed: Mapping[str, Job], asked: Asked) -> tuple[Job, ...]:
     """The recorded tries of a clip. Raises IdempotencyConflict when they asked for something else."""
     jobs: list[Job] = []
     while (job := keyed.get(try_key(batch_id, index, len(jobs) + 1))) is not None:
         jobs.append(job)
-    if jobs and not _asked_alike(jobs[0], wish):
+    if jobs and not asked.is_like(asked_by(jobs[0])):
         raise IdempotencyConflict(
             f"clip {index} of batch {batch_id} asked for something else before",
             field="batch_id",
@@ -169,30 +176,13 @@ def tries_of(batch_id: str, index: int, keyed: Mapping[str, Job], wish: Wish) ->
     return tuple(jobs)
 
 
-def asked_fingerprint(wish: Wish) -> str:
-    """The digest of what a clip asks for."""
-    return request_fingerprint(wish.request, wish.models)
-
-
-def _asked_alike(job: Job, wish: Wish) -> bool:
-    """Whether a recorded job is one for this wish.
-
-    The job's own picture may have become content, or been dropped: its note tells what was asked for. Which
-    picture is meant by a wish whose picture cannot be read now, nobody can tell.
-    """
-    if wish.without_image is not None:
-        known, asked = replace(job.request, image=_SOME), replace(wish.request, image=_SOME)
-        return request_fingerprint(known, job.options.models) == request_fingerprint(asked, wish.models)
-    return asked_fingerprint(wish) in (job.metadata.get(ASKED), job_fingerprint(job))
-
-
 def check_minimum(minimum: int | None, total: int) -> int:
     """How many clips must succeed. Raises InvalidRequest for more than there are."""
     if minimum is None:
         return min(USUAL_MINIMUM, total)
-    if isinstance(minimum, bool) or not 0 <= minimum <= total:
+    if type(minimum) is not int or not 0 <= minimum <= total:
         raise InvalidRequest(
-            f"min_successes must be from 0 to the {total} clips of the batch, not {minimum}",
+            f"min_successes must be from 0 to the {total} clips of the batch, not {minimum!r}",
             field="min_successes",
         )
     return minimum
@@ -228,7 +218,8 @@ def held_error(jobs: Iterable[Job]) -> OutcomeUnknown | None:
 def begins_anew(jobs: Sequence[Job]) -> bool:
     """Whether a run tries the clip of these jobs again: the latest ended, and not for good.
 
-    Never while the outcome of an attempt is unknown: the clip may be paid for already.
+    Never while the outcome of an attempt is unknown: the clip may be paid for already. Never after a check of
+    the application refused the clip: it is paid for.
     """
     if not jobs:
         return True
@@ -237,6 +228,8 @@ def begins_anew(jobs: Sequence[Job]) -> bool:
         return False
     if job.status is JobStatus.CANCELED:
         return True
+    if job.artifact is not None:
+        return False
     failure = _last_failure(job)
     return job.status is JobStatus.FAILED and (failure is None or AFTER[failure.kind].then != "stop")
 

@@ -89,12 +89,14 @@ class Crew:
             if jobs[-1].status is JobStatus.SUCCEEDED:
                 return _done(piece, jobs)
             models = to_repeat(jobs[-1])
-            if not models or held_error(jobs):
+            if not models or held_error(jobs) or piece.unread:
                 break
         return _failed(piece, jobs, held_error(jobs) or _ending(jobs[-1]))
 
     async def _bought(self, piece: Piece, number: int, models: tuple[str, ...]) -> Job:
         """A recorded try. While others of the batch hold the money that it needs, it waits for them."""
+        if piece.unread is not None:
+            raise piece.unread
         if piece.first is None:
             raise self.nothing_fits(piece)
         batch_id = self.gauge.batch_id
