@@ -144,6 +144,13 @@ class _Shifted:
     "wrong",
     [
         {"metadata": {"take": 1}},
+        {"metadata": "take"},
+        {"models": 5},
+        {"output": 5},
+        {"reference_images": ["hero.png"]},
+        {"idempotency_key": b"17"},
+        {"job_id": 17},
+        {"image_transfer": []},
         {"on_unknown": "retry"},
         {"seed": 1.5},
         {"seed": "1"},

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import anyio
 import anyio.to_thread
 
-from anyvideo.jobs.wish import BuyOptions, PlanOptions, Wish
+from anyvideo.jobs.wish import BuyOptions, PlanOptions, Wish, check_shapes
 from anyvideo.media.download import REDIRECTS, download
 from anyvideo.media.inputs import MAX_BYTES, ImageSource, load_image, picture_of
 from anyvideo.net.ssrf import unreachable
@@ -68,6 +68,7 @@ class Pictures:
         return await self._wish(prompt, options, partial(self._ready, until=until))
 
     async def _wish(self, prompt: str | None, options: PlanOptions | BuyOptions, read: Reader) -> Wish:
+        check_shapes(options)
         transfer = options.get("image_transfer") or self._settings.image_transfer
         fallback = options.get("image_fallback") or self._settings.image_fallback
         loaded = {**options, "image_transfer": transfer, "image_fallback": fallback}

@@ -10,7 +10,7 @@ from typing import Any
 
 from anyvideo.jobs.asked import Asked, asked_by
 from anyvideo.jobs.outcome import decision
-from anyvideo.jobs.wish import BuyOptions, PlanOptions, Wish
+from anyvideo.jobs.wish import BuyOptions, PlanOptions, Wish, check_shapes
 from anyvideo.media.inputs import ImageSource
 from anyvideo.routing.after import AFTER
 from anyvideo.types.budget import Budget
@@ -30,13 +30,6 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _OWN = ("index", "prompt", "negative_prompt", "duration", "image")
 _SET_HERE = ("job_id", "idempotency_key")
 _OF_THE_BATCH = ("concurrency", "min_successes", "budget", "batch_id", "tries", "not_before")
-_SHAPES: Mapping[str, tuple[type | tuple[type, ...], str]] = {
-    "metadata": (Mapping, "a mapping of text by text"),
-    "reference_images": (Mapping, "a mapping of pictures by name"),
-    "models": ((str, list, tuple), "a model, or a list of models"),
-    "output": (str, "text"),
-}
-"""What an option must be, where anything else could not even be looked into."""
 _MAY_PASS = frozenset({"RateLimited", "OverCapacity", "NotAccepted"})
 
 
@@ -126,11 +119,7 @@ def options_of(clip: Clip, common: BuyOptions) -> dict[str, Any]:
         near = difflib.get_close_matches(unknown[0], known, n=1)
         hint = f"did you mean {near[0]}?" if near else None
         raise InvalidRequest(f"a batch takes no {unknown[0]}", field=unknown[0], hint=hint)
-    for name, (shape, words) in _SHAPES.items():
-        value = options.get(name)
-        if value is not None and not isinstance(value, shape):
-            raise InvalidRequest(f"{name} must be {words}, not {value!r}", field=name)
-    _mapping("reference_images", options.get("reference_images") or {})
+    check_shapes(options)
     return options
 
 

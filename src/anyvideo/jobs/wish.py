@@ -21,6 +21,17 @@ OnUnknown = Literal["hold", "resubmit"]
 ImageTransfer = Literal["auto", "upload", "url"]
 ImageFallback = Literal["error", "text"]
 _JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_SHAPES: Mapping[str, tuple[type | tuple[type, ...], str]] = {
+    "metadata": (Mapping, "a mapping of text by text"),
+    "reference_images": (Mapping, "a mapping of pictures by name"),
+    "models": ((str, list, tuple), "a model, or a list of models"),
+    "output": (str, "text"),
+    "idempotency_key": (str, "text"),
+    "job_id": (str, "text"),
+    "image_transfer": (str, "text"),
+    "image_fallback": (str, "text"),
+}
+"""What an option must be, where anything else could not even be looked into."""
 
 
 class PlanOptions(TypedDict, total=False):
@@ -102,6 +113,7 @@ class Wish:
         )
         if unknown:
             raise TypeError(f"unexpected keyword argument {unknown[0]!r}")
+        check_shapes(options)
         image = options.get("image")
         request = VideoRequest(
             prompt=prompt,
@@ -137,6 +149,16 @@ class Wish:
         )
 
 
+def check_shapes(options: Mapping[str, Any]) -> None:
+    """Raises InvalidRequest for an option that could not even be looked into."""
+    for name, (shape, words) in _SHAPES.items():
+        value = options.get(name)
+        if value is not None and not isinstance(value, shape):
+            raise InvalidRequest(f"{name} must be {words}, not {value!r}", field=name)
+        if shape is Mapping and not all(isinstance(key, str) for key in value or ()):
+            raise InvalidRequest(f"{name} must have text for names, not {value!r}", field=name)
+
+
 def _driving(models: tuple[str, ...], options: BuyOptions) -> JobOptions:
     on_unknown = _one_of("on_unknown", options.get("on_unknown"), get_args(OnUnknown))
     duplicate = _cap("max_duplicate_cost", options)
@@ -163,7 +185,7 @@ def _driving(models: tuple[str, ...], options: BuyOptions) -> JobOptions:
 
 def _choice(name: str, value: str | None, known: tuple[Any, ...]) -> Any:
     """The value, or the first of the known ones where none is given."""
-    return _one_of(name, value, known) or known[0]
+    return known[0] if value is None else _one_of(name, value, known)
 
 
 def _one_of(name: str, value: str | None, known: tuple[Any, ...]) -> Any:
