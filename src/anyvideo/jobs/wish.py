@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Literal, Self, TypedDict, Unpack, get_args
+from typing import Any, Literal, Self, TypedDict, Unpack, cast, get_args
 
 from anyvideo.media.inputs import ImageSource, load_image
 from anyvideo.media.names import check_template
@@ -149,10 +149,11 @@ class Wish:
         )
 
 
-def check_shapes(options: Mapping[str, Any]) -> None:
+def check_shapes(options: Mapping[str, Any] | PlanOptions | BuyOptions) -> None:
     """Raises InvalidRequest for an option that could not even be looked into."""
+    given = cast("Mapping[str, Any]", options)
     for name, (shape, words) in _SHAPES.items():
-        value = options.get(name)
+        value = given.get(name)
         if value is not None and not isinstance(value, shape):
             raise InvalidRequest(f"{name} must be {words}, not {value!r}", field=name)
         if shape is Mapping and not all(isinstance(key, str) for key in value or ()):
