@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
+import hmac
 import io
 import json
 import logging
 import threading
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Literal
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import anyio
 import pytest
 from PIL import Image as Picture
 
+import anyvideo.client.pictures as pictures_module
 import anyvideo.net.storage as storage_module
 from anyvideo import (
     AllModelsFailed,
@@ -51,12 +56,20 @@ def png(color: str = "teal", side: int = 48) -> bytes:
 
 @dataclass
 class Storage:
-    """A loopback server with objects by path; the first `fails` requests get 503."""
+    """A loopback server with objects by path; the first `fails` requests get 503.
+
+    The first `spoiled` answers are what `raw` says and then, where `stays`, nothing or one byte now and then.
+    """
 
     port: int = 0
     objects: dict[str, bytes] = field(default_factory=dict)
     fails: int = 0
     redirect: str | None = None
+    code: int = 302
+    raw: bytes = b""
+    spoiled: int = 0
+    stays: Literal["silent", "drips"] | None = None
+    over: threading.Event = field(default_factory=threading.Event)
     signs: bool = True
     asked: list[tuple[str, dict[str, str], object]] = field(default_factory=list)
     seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)
@@ -73,13 +86,17 @@ def storage() -> Iterator[Storage]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             kept.seen.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
-            content = kept.objects.get(self.path)
+            if kept.spoiled:
+                kept.spoiled -= 1
+                self._spoil()
+                return
+            content = kept.objects.get(self.path.partition("?")[0])
             status = 200 if content is not None else 404
             if kept.fails:
                 kept.fails -= 1
                 status, content = 503, b""
             if kept.redirect is not None:
-                status, content = 302, b""
+                status, content = kept.code, b""
             self.send_response(status)
             if kept.redirect is not None:
                 self.send_header("Location", kept.redirect)
@@ -88,6 +105,12 @@ def storage() -> Iterator[Storage]:
             self.send_header("ETag", '"one"')
             self.end_headers()
             self.wfile.write(content or b"")
+
+        def _spoil(self) -> None:
+            self.wfile.write(kept.raw)
+            with contextlib.suppress(OSError):
+                while kept.stays and not kept.over.wait(0.02 if kept.stays == "drips" else 10):
+                    self.wfile.write(b"a")
 
         def do_POST(self) -> None:
             """Supabase's signing of an object, as its own clients ask for it."""
@@ -112,6 +135,7 @@ def storage() -> Iterator[Storage]:
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield kept
+    kept.over.set()
     server.shutdown()
     server.server_close()
     thread.join(10)
@@ -167,9 +191,36 @@ async def test_an_s3_object_reaches_the_vendor_as_content(desk: Desk) -> None:
     async with desk.client() as client:
         await client.generate("a lake", image="s3://scenes/act 1/lake.png")
     assert desk.sent() == as_data_uri(png())
-    [(_, headers)] = desk.storage.seen
-    assert "AKIDINVENTED" in headers["authorization"]
-    assert SECRET not in str(headers)
+    [(path, headers)] = desk.storage.seen
+    assert path.startswith("/scenes/act%201/lake.png?")
+    assert signature_holds(path, headers["host"])
+    assert SECRET not in str((path, headers))
+
+
+@pytest.mark.parametrize("key", ["a+b (1)/é~'!*.png", "a&b=c/100%25.png", "a b;c,d@e:f$g.png"])
+async def test_any_name_of_an_s3_object_is_signed_as_it_is_sent(desk: Desk, key: str) -> None:
+    async with desk.client(AWS_SESSION_TOKEN="a+b/c=") as client:
+        with pytest.raises(InvalidRequest, match="no object"):
+            await client.submit("a lake", image=f"s3://scenes/{key}")
+    [(path, headers)] = desk.storage.seen
+    assert unquote(path.partition("?")[0]) == f"/scenes/{key}"
+    assert signature_holds(path, headers["host"])
+
+
+def signature_holds(path: str, host: str) -> bool:
+    """What S3 itself computes of a signed address (Signature Version 4, query parameters)."""
+    parts = urlsplit(path)
+    said = dict(parse_qsl(parts.query))
+    signature = said.pop("X-Amz-Signature")
+    scope = said["X-Amz-Credential"].partition("/")[2]
+    query = "&".join(f"{quote(name, safe='')}={quote(said[name], safe='')}" for name in sorted(said))
+    asked = ["GET", quote(unquote(parts.path)), query, f"host:{host}", "", "host", "UNSIGNED-PAYLOAD"]
+    digest = hashlib.sha256("\n".join(asked).encode()).hexdigest()
+    key = f"AWS4{SECRET}".encode()
+    for step in scope.split("/"):
+        key = hmac.digest(key, step.encode(), "sha256")
+    text = "\n".join(["AWS4-HMAC-SHA256", said["X-Amz-Date"], scope, digest])
+    return hmac.digest(key, text.encode(), "sha256").hex() == signature
 
 
 @pytest.mark.parametrize(
@@ -208,6 +259,84 @@ async def test_the_storage_key_follows_no_redirect(desk: Desk) -> None:
     assert foreign.seen == []
 
 
+ELSEWHERE = ["https://elsewhere.example/lake.png", "http://127.0.0.1:9/lake.png", "/scenes/owl.png"]
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("address", ELSEWHERE)
+async def test_no_redirect_of_an_s3_storage_is_followed(desk: Desk, code: int, address: str) -> None:
+    """Whoever answers for the storage gets no picture of its choice, and nobody else the session's token."""
+    desk.storage.objects["/scenes/owl.png"] = png()
+    desk.storage.redirect, desk.storage.code = address, code
+    async with desk.client(AWS_SESSION_TOKEN=TOKEN) as client:
+        with pytest.raises(InvalidRequest, match="elsewhere") as caught:
+            await client.submit("a lake", image="s3://scenes/lake.png")
+    assert caught.value.field == "image"
+    assert "AWS_REGION" in str(caught.value)
+    assert len(desk.storage.seen) == 1
+    assert desk.fake.orders == []
+
+
+PRIVATE = ["s3://scenes/lake.png", "supabase://scenes/lake.png"]
+NONSENSE = {
+    "no status line": b"\xff\xfe nonsense\r\n\r\n",
+    "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef",
+    "a negative length": b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n",
+    "an endless length": b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 30 + b"\r\n\r\n",
+    "an endless header": b"HTTP/1.1 200 OK\r\nX-Word: " + b"a" * 100_000 + b"\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+@pytest.mark.parametrize("raw", NONSENSE.values(), ids=NONSENSE)
+async def test_a_storage_that_talks_nonsense_is_asked_three_times(
+    desk: Desk, raw: bytes, address: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    desk.storage.objects["/scenes/lake.png"] = png()
+    desk.storage.objects["/storage/v1/object/authenticated/scenes/lake.png"] = png()
+    desk.storage.raw, desk.storage.spoiled = raw, 2
+    async with desk.client(AWS_SESSION_TOKEN=TOKEN) as client:
+        await client.generate("a lake", image=address)
+        assert len(desk.storage.seen) == 3
+        desk.storage.spoiled = 3
+        with pytest.raises(InvalidRequest, match="cannot be read") as caught:
+            await client.submit("a lake", image=address)
+        desk.storage.spoiled = 3
+        video = await client.generate("a lake", image=address, image_fallback="text")
+    assert any(note.field == "image" and note.given is None for note in video.adjustments)
+    told = "".join(traceback.format_exception(caught.value)) + caplog.text
+    assert not any(secret in told for secret in ("X-Amz-", TOKEN, SERVICE_KEY, SECRET))
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+@pytest.mark.parametrize("stays", ["silent", "drips"])
+async def test_the_callers_timeout_covers_the_reading_of_a_picture(
+    desk: Desk, address: str, stays: Literal["silent", "drips"]
+) -> None:
+    desk.storage.raw, desk.storage.spoiled = b"HTTP/1.1 200 OK\r\n\r\n", 9
+    desk.storage.stays = stays
+    async with desk.client() as client:
+        with anyio.fail_after(10), pytest.raises(InvalidRequest, match="nothing was bought") as caught:
+            await client.generate("a lake", image=address, timeout=0.3, image_fallback="text")
+    assert caught.value.field == "timeout"
+    assert desk.fake.orders == []
+
+
+async def test_a_picture_that_never_ends_is_given_up_and_the_text_goes_on(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures_module, "WITHIN", 0.3)
+    desk.storage.raw, desk.storage.spoiled, desk.storage.stays = b"HTTP/1.1 200 OK\r\n\r\n", 9, "drips"
+    async with desk.client() as client:
+        with anyio.fail_after(10):
+            with pytest.raises(InvalidRequest, match="cannot be read: it was not here after") as caught:
+                await client.submit("a lake", image="s3://scenes/lake.png")
+            await client.generate("a lake", image="s3://scenes/lake.png", timeout=60, image_fallback="text")
+    assert caught.value.field == "image"
+    assert [order.media for order in desk.fake.orders] == [{}]
+
+
 @pytest.mark.parametrize("address", ["s3://scenes/lake.png", "supabase://scenes/lake.png"])
 async def test_a_hiccup_of_the_storage_is_tried_three_times(desk: Desk, address: str) -> None:
     desk.storage.objects["/scenes/lake.png"] = png()
@@ -231,6 +360,40 @@ async def test_without_its_variables_storage_says_what_to_set(desk: Desk) -> Non
         with pytest.raises(InvalidRequest, match="SUPABASE_SERVICE_KEY"):
             await client.submit("a lake", image="supabase://scenes/lake.png")
     assert desk.storage.seen == []
+
+
+@pytest.mark.parametrize(
+    ("address", "named"),
+    [("s3://scenes/lake.png", "AWS_SECRET_ACCESS_KEY"), ("supabase://scenes/a.png", "SUPABASE_SERVICE_KEY")],
+)
+async def test_what_storage_lacks_is_known_before_anything_is_bought(
+    desk: Desk, address: str, named: str
+) -> None:
+    clips = [{"prompt": "an owl"}, {"prompt": "a hare"}, {"prompt": "a lake", "image": address}]
+    async with desk.client(AWS_SECRET_ACCESS_KEY="", SUPABASE_SERVICE_KEY="") as client:
+        with pytest.raises(InvalidRequest, match=named) as planned:
+            await client.plan("a lake", image=address)
+        with pytest.raises(InvalidRequest, match=f"clip 2.*{named}"):
+            await client.batch(clips)
+    assert planned.value.field == "image"
+    assert desk.fake.orders == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "s3://scenes",
+        "s3://scenes/",
+        "s3://scenes/../a.png",
+        "s3://scenes/act//a.png",
+        "supabase://scenes",
+        "supabase://scenes/../a.png",
+    ],
+)
+async def test_an_address_that_names_no_object_is_refused_by_the_plan(desk: Desk, address: str) -> None:
+    async with desk.client() as client:
+        with pytest.raises(InvalidRequest, match=r"looks like|needs a host"):
+            await client.plan("a lake", image=address)
 
 
 async def test_a_missing_object_is_the_callers_error_and_the_text_goes_on_where_allowed(desk: Desk) -> None:
@@ -402,6 +565,29 @@ async def test_an_upload_that_fails_three_times_goes_on_as_text_where_allowed(de
     assert any(note.field == "image" and "attic is locked" in note.reason for note in video.adjustments)
     assert EventKind.IMAGE_DROPPED in [event.kind for event in desk.events]
     assert [line.cost_micros for line in spent] == [100_000]
+
+
+class Changing(_Backend):
+    """A fake vendor that is asked which version of its model is the latest, and does not say."""
+
+    async def latest_version(self, slug: str) -> str:
+        raise ServiceError(f"nobody knows {slug}")
+
+
+async def test_a_picture_is_not_left_out_for_what_it_did_not_cause(desk: Desk) -> None:
+    plugin = desk.fake.plugin()
+    models = tuple(replace(spec, version="latest") for spec in plugin.catalog.models)
+    changing = replace(
+        plugin,
+        catalog=replace(plugin.catalog, models=models),
+        open=lambda context: Changing(desk.fake, context),
+    )
+    desk.plugins = Plugins.of(changing)
+    async with desk.client('image_fallback = "text"') as client:
+        with pytest.raises(AllModelsFailed, match="nobody knows"):
+            await client.generate("a lake", image=png())
+    assert desk.fake.orders == []
+    assert EventKind.IMAGE_DROPPED not in [event.kind for event in desk.events]
 
 
 # Vendors that take addresses only

@@ -40,6 +40,8 @@ class Site:
     ranges: bool = True
     announce: bool = True
     redirects: int = 0
+    location: str | None = None
+    status_of_whole: int = 200
     stall_at: int | None = None
     stalled: threading.Event = field(default_factory=threading.Event)
     pace: float = 0.0
@@ -67,6 +69,8 @@ def _app(server: Server) -> Callable[..., object]:
         site.seen.append(dict(request.headers))
         hop = int(request.query_params.get("hop", "0"))
         if hop < site.redirects:
+            if site.location is not None:
+                return Response(status_code=302, headers={"location": site.location})
             return RedirectResponse(f"/clip.mp4?hop={hop + 1}", status_code=302)
         if site.status != 200:
             return Response(status_code=site.status)
@@ -81,6 +85,8 @@ def _app(server: Server) -> Callable[..., object]:
             status = 206
             span = f"bytes {start}-{len(site.body) - 1}/{len(site.body)}"
             headers["content-range"] = site.wrong_range or span
+        if status == 200 != site.status_of_whole:
+            return Response(status_code=site.status_of_whole)
         if site.announce:
             headers.setdefault("content-length", str(len(site.body) - start))
         return StreamingResponse(_body(site, start), status_code=status, headers=headers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import random
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ import httpx
 import pytest
 
 from anyvideo.media import download
+from anyvideo.net.outputs import OutputTransport
 from anyvideo.types.errors import DownloadFailed
 
 if TYPE_CHECKING:
@@ -165,6 +167,55 @@ async def test_part_that_was_complete_needs_one_byte(
     assert len(server.site.seen) == 2
 
 
+@pytest.mark.parametrize("named", [True, False])
+async def test_a_rest_that_ends_too_early_is_no_whole_file(
+    client: httpx.AsyncClient, server: Server, tmp_path: Path, named: bool
+) -> None:
+    """The same version has the size that it had at first, whether the server says another now or none."""
+    whole = server.site.body = body(2_000_000)
+    target = tmp_path / "clip.mp4"
+    await broken_off(client, server, target, after=1_200_000)
+    start = (tmp_path / "clip.mp4.part").stat().st_size - 1
+    server.site.body = whole[: start + 100]
+    server.site.wrong_range = f"bytes {start}-{start + 99}/{start + 100 if named else '*'}"
+    server.site.status_of_whole = 503
+    with pytest.raises(DownloadFailed) as caught:
+        await download(server.url, target, client=client)
+    assert caught.value.retryable
+    assert not target.exists()
+    server.site.body, server.site.wrong_range, server.site.status_of_whole = whole, None, 200
+    await download(server.url, target, client=client)
+    assert target.read_bytes() == whole
+
+
+async def test_a_rest_of_unknown_size_is_not_joined_to_a_part_of_unknown_size(
+    client: httpx.AsyncClient, server: Server, tmp_path: Path
+) -> None:
+    whole = server.site.body = body(2_000_000)
+    target = tmp_path / "clip.mp4"
+    server.site.announce = False
+    with anyio.CancelScope() as scope:
+        await download(server.url, target, client=client, on_progress=lambda *_: scope.cancel())
+    start = (tmp_path / "clip.mp4.part").stat().st_size - 1
+    server.site.announce, server.site.wrong_range = True, f"bytes {start}-{start + 99}/*"
+    await download(server.url, target, client=client)
+    assert target.read_bytes() == whole
+    assert [("range" in seen) for seen in server.site.seen] == [False, True, False]
+
+
+@pytest.mark.parametrize("total", ["9" * 5000, "-1", "", "²"])
+async def test_a_size_that_is_none_is_not_believed(
+    client: httpx.AsyncClient, server: Server, tmp_path: Path, total: str
+) -> None:
+    server.site.body = body(2_000_000)
+    target = tmp_path / "clip.mp4"
+    await broken_off(client, server, target, after=1_200_000)
+    start = (tmp_path / "clip.mp4.part").stat().st_size - 1
+    server.site.wrong_range = f"bytes {start}-1999999/{total}"
+    await download(server.url, target, client=client)
+    assert target.read_bytes() == server.site.body
+
+
 @pytest.mark.parametrize("etag", [None, 'W/"v1"'])
 async def test_without_a_strong_etag_nothing_is_joined(
     client: httpx.AsyncClient, server: Server, tmp_path: Path, etag: str | None
@@ -285,6 +336,65 @@ async def test_each_hop_is_a_request_the_transport_can_refuse(server: Server, tm
         with pytest.raises(DownloadFailed, match="ConnectError"):
             await download(server.url, tmp_path / "clip.mp4", client=client)
     assert len(server.site.seen) == 2
+
+
+NONSENSE = {
+    "no status line": b"\xff\xfe nonsense\r\n\r\n",
+    "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef",
+    "a negative length": b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n",
+    "an endless length": b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 30 + b"\r\n\r\n",
+    "an endless header": b"HTTP/1.1 200 OK\r\nX-Word: " + b"a" * 200_000 + b"\r\n\r\n",
+    "a broken body": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n",
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+@pytest.mark.parametrize("raw", NONSENSE.values(), ids=NONSENSE)
+async def test_nonsense_is_worth_another_try_and_shows_no_signature(
+    client: httpx.AsyncClient, tmp_path: Path, raw: bytes, guarded: bool
+) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(raw)
+        writer.close()
+
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as listening:
+        base = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        own = httpx.AsyncClient(transport=OutputTransport(base), trust_env=False)
+        async with own:
+            with pytest.raises(DownloadFailed, match="broke off") as caught:
+                await download(
+                    f"{base}/clip.mp4?signature=sesame",
+                    tmp_path / "clip.mp4",
+                    client=own if guarded else client,
+                )
+    assert caught.value.retryable
+    assert not (tmp_path / "clip.mp4").exists()
+    links: list[BaseException | None] = [caught.value]
+    while (link := links.pop()) is not None:
+        assert "sesame" not in f"{link!r} {link} {vars(link)}"
+        links += [link.__context__]
+
+
+@pytest.mark.parametrize("location", ["http://host:port/clip.mp4", "http://[::1/clip.mp4", "http://a\x01b/"])
+async def test_a_redirect_to_what_is_no_address(
+    client: httpx.AsyncClient, server: Server, tmp_path: Path, location: str
+) -> None:
+    server.site.redirects, server.site.location = 1, location
+    with pytest.raises(DownloadFailed) as caught:
+        await download(server.url, tmp_path / "clip.mp4", client=client)
+    assert not caught.value.expired
+
+
+async def test_no_redirect_is_followed_where_none_may_be(
+    client: httpx.AsyncClient, server: Server, tmp_path: Path
+) -> None:
+    server.site.body, server.site.redirects = body(40_000), 1
+    with pytest.raises(DownloadFailed) as caught:
+        await download(server.url, tmp_path / "clip.mp4", client=client, redirects=0)
+    assert (caught.value.status, caught.value.retryable) == (302, False)
+    assert len(server.site.seen) == 1
 
 
 async def test_nobody_listens(client: httpx.AsyncClient, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import base64
 import io
 import tempfile
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -13,6 +14,7 @@ from PIL import Image as Picture
 
 from anyvideo.media import encode_mp4, probe
 from anyvideo.media.inputs import load_image
+from anyvideo.media.pixels import pixels
 from anyvideo.types.errors import InvalidRequest
 from anyvideo.types.money import Cost, CostBasis
 from anyvideo.types.video import Video
@@ -45,6 +47,60 @@ def test_bytes_paths_files_and_data_uris_are_the_same_picture(tmp_path: Path) ->
         found = [load_image(one) for one in (png(), path, str(path), file, io.BytesIO(png()), uri, percent)]
     assert {image.sha256 for image in found} == {found[0].sha256}
     assert {(image.content_type, image.size) for image in found} == {("image/png", len(png()))}
+
+
+def encoded(kind: str, size: tuple[int, int], **options: Any) -> bytes:
+    content = io.BytesIO()
+    Picture.new(options.pop("mode", "RGB"), size, "teal").save(content, kind, **options)
+    return content.getvalue()
+
+
+KINDS: list[tuple[str, dict[str, Any]]] = [
+    ("PNG", {}),
+    ("JPEG", {}),
+    ("JPEG", {"progressive": True, "comment": b"\xff\xc0 " * 99, "icc_profile": bytes(99_000)}),
+    ("JPEG", {"mode": "CMYK"}),
+    ("WEBP", {}),
+    ("WEBP", {"lossless": True}),
+    ("WEBP", {"mode": "RGBA", "exif": b"Exif\0\0" + bytes(20)}),
+]
+
+
+@pytest.mark.parametrize(("kind", "options"), KINDS)
+def test_a_pictures_size_is_read_from_its_header(kind: str, options: dict[str, Any]) -> None:
+    for size in ((1, 1), (640, 361), (1023, 4096)):
+        content = encoded(kind, size, **options)
+        assert pixels(content) == size
+        assert load_image(content).size == len(content)
+
+
+@pytest.mark.parametrize(("kind", "options"), KINDS)
+def test_a_file_that_is_only_the_beginning_of_a_picture_is_refused(
+    kind: str, options: dict[str, Any]
+) -> None:
+    content = encoded(kind, (64, 36), **options)
+    for length in range(1, 20):
+        with pytest.raises(InvalidRequest) as caught:
+            load_image(content[:length])
+        assert caught.value.field == "image"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x89PNG\r\n\x1a\n",
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(4) + b"\0\0\0\x09" + bytes(9),
+        b"\x89PNG\r\n\x1a\n" + bytes(1000),
+        b"\xff\xd8\xff" + bytes(1000),
+        b"\xff\xd8" + b"\xff" * 1000,
+        b"\xff\xd8\xff\xda" + bytes(1000),
+        b"RIFF\0\0\0\0WEBP" + bytes(1000),
+        b"RIFF\0\0\0\0WEBPVP8 " + bytes(1000),
+    ],
+)
+def test_a_header_without_a_size_is_no_picture(content: bytes) -> None:
+    with pytest.raises(InvalidRequest, match="broken"):
+        load_image(content)
 
 
 def test_what_a_data_uri_says_of_itself_is_not_believed() -> None:

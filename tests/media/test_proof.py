@@ -91,4 +91,33 @@ def test_what_is_within_tolerance_is_not() -> None:
     assert mismatches(free, replace(INFO, width=1248, height=704)) == ()
     [found] = mismatches(free, replace(INFO, width=960, height=720))
     assert found.field == "aspect_ratio"
-    assert mismatches(replace(free, aspect_ratio=None), replace(INFO, width=1, height=9)) == ()
+    assert mismatches(replace(free, aspect_ratio=None), replace(INFO, width=960, height=960)) == ()
+
+
+@pytest.mark.parametrize(
+    ("ordered", "ratio", "size", "other"),
+    [
+        ("1080p", "16:9", (320, 180), True),
+        ("1080p", "16:9", (1280, 720), True),
+        ("720p", "16:9", (1920, 1080), True),
+        ("540p", None, (854, 480), True),
+        ("4k", "16:9", (1920, 1080), True),
+        ("4k", "16:9", (3840, 2160), False),
+        ("1080p", "16:9", (1920, 1088), False),
+        ("720p", "16:9", (1248, 704), False),
+        ("720p", "9:16", (720, 1280), False),
+        ("720p", "21:9", (1680, 720), False),  # models that keep the short side
+        ("1080p", "21:9", (2176, 928), False),  # and those that keep the area
+        ("720p", "21:9", (1504, 640), False),
+        ("1080p", "1:1", (1440, 1440), False),
+        ("480p", None, (416, 960), False),
+    ],
+)
+def test_the_resolution_counts_where_no_exact_size_was_ordered(
+    ordered: str, ratio: str | None, size: tuple[int, int], other: bool
+) -> None:
+    fit = replace(FIT, size=None, resolution=ordered, aspect_ratio=ratio)
+    found = mismatches(fit, replace(INFO, width=size[0], height=size[1]))
+    assert [(one.field, one.ordered, one.measured) for one in found] == (
+        [("resolution", ordered, f"{size[0]}x{size[1]}")] if other else []
+    )

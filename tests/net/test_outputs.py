@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import traceback
 from collections.abc import AsyncIterator
 
 import httpx
@@ -75,6 +76,27 @@ async def test_a_result_is_streamed_without_a_scope(server: RawServer, client: h
         assert await anext(chunks) == b"first", "the first bytes come before the last are sent"
         sent.set()
         assert b"".join([chunk async for chunk in chunks]) == b"second"
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+async def test_what_breaks_on_the_line_shows_no_signature(
+    server: RawServer, client: httpx.AsyncClient, method: str
+) -> None:
+    async def nonsense(_: Seen, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"\xff\xfe nonsense\r\n\r\n")
+        writer.close()
+
+    server.reply = nonsense
+    secret = "open-sesame"
+    async with free_call() as record:
+        with pytest.raises(httpx.RemoteProtocolError) as caught:
+            await client.request(method, f"{server.url}/out.mp4?signature={secret}")
+    assert record.problem == (None if method == "GET" else "ClientResponseError after sending")
+    assert secret not in "".join(traceback.format_exception(caught.value))
+    link: BaseException | None = caught.value
+    while link is not None:
+        assert secret not in f"{link!r} {link}"
+        link = link.__context__
 
 
 @pytest.mark.parametrize("header", ["Authorization", "Cookie", "X-API-Key", "Proxy-Authorization"])

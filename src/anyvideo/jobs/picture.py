@@ -26,13 +26,29 @@ from anyvideo.types.request import Image
 PICTURE_TRIES = 3
 
 
+class NotHandedOver(Exception):
+    """The picture, and nothing else of the order, could not be made ready. `problem` is what was raised."""
+
+    def __init__(self, problem: Exception) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+
+
 async def handed_over(image: Image, backend: Backend, *, transfer: ImageTransfer) -> str:
     """What an order says of a picture: its address, a data URI, or where the vendor or the user stored it.
 
     "upload" prefers the vendor's own storage over a data URI, "url" an address of the user's storage, which
-    is signed here and never kept. Raises BadRequest for a picture that fits nothing, ServiceError where the
-    user's storage does not sign, InvalidRequest where it refuses to, and what the vendor's upload raises.
+    is signed here and never kept. Raises NotHandedOver: over BadRequest for a picture that fits nothing,
+    ServiceError where the user's storage does not sign, InvalidRequest where it refuses to, and what the
+    vendor's upload raises.
     """
+    try:
+        return await _handed_over(image, backend, transfer)
+    except Exception as error:
+        raise NotHandedOver(error) from error
+
+
+async def _handed_over(image: Image, backend: Backend, transfer: ImageTransfer) -> str:
     if image.url is not None:
         return image.url
     if transfer == "url" and image.storage_address is not None:

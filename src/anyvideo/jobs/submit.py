@@ -11,7 +11,7 @@ from anyvideo.catalog.prices import vendor_deadline_seconds
 from anyvideo.catalog.spec import ModelSpec
 from anyvideo.jobs.backends import Backend
 from anyvideo.jobs.observe import canceled_failure, ended, moved, observe
-from anyvideo.jobs.picture import PICTURE_TRIES, handed_over, without_picture
+from anyvideo.jobs.picture import PICTURE_TRIES, NotHandedOver, handed_over, without_picture
 from anyvideo.jobs.sane import key_of, sane_failure, sane_submission
 from anyvideo.jobs.schedule import MAX_SENDS, backoff, resend_wait
 from anyvideo.jobs.turn import Turn
@@ -78,18 +78,22 @@ async def _order(turn: Turn, backend: Backend, spec: ModelSpec) -> Order:
 
 async def _not_prepared(turn: Turn, backend: Backend, spec: ModelSpec, error: Exception) -> datetime | None:
     """A free call before the submit failed: nothing was bought, so it is tried again a few times."""
-    said = failure_of(error, explain=backend.provider.explain, stage="prepare")
+    problem = error.problem if isinstance(error, NotHandedOver) else error
+    picture = problem is not error
+    said = failure_of(problem, explain=backend.provider.explain, stage="prepare")
     failure = replace(sane_failure(said, key_of(backend)), charged="no")
     if failure.kind == "ServiceError":
         failure = replace(failure, kind="NotAccepted")
     attempt = replace(turn.attempt, trouble=turn.attempt.trouble + 1)
-    most = MAX_SENDS if attempt.fit.image is None else PICTURE_TRIES
+    most = PICTURE_TRIES if picture else MAX_SENDS
     if AFTER[failure.kind].again == "retry_after" and attempt.trouble < most:
         due = turn.clock.now() + timedelta(seconds=backoff(attempt.trouble))
         await turn.save(replace(attempt, due_at=due))
         turn.say(EventKind.TROUBLE, failure=failure, message=failure.message)
         return due
-    bare = without_picture(turn.job, attempt, backend, spec, why=failure.message, now=turn.clock.now())
+    bare = None
+    if picture:
+        bare = without_picture(turn.job, attempt, backend, spec, why=failure.message, now=turn.clock.now())
     if bare is not None:
         await turn.save(bare)
         turn.say(EventKind.IMAGE_DROPPED, failure=failure, message=failure.message)

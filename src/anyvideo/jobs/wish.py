@@ -156,7 +156,7 @@ def check_shapes(options: Mapping[str, Any] | PlanOptions | BuyOptions) -> None:
         value = given.get(name)
         if value is not None and not isinstance(value, shape):
             raise InvalidRequest(f"{name} must be {words}, not {value!r}", field=name)
-        if shape is Mapping and not all(isinstance(key, str) for key in value or ()):
+        if isinstance(value, Mapping) and not all(isinstance(key, str) for key in value):
             raise InvalidRequest(f"{name} must have text for names, not {value!r}", field=name)
 
 

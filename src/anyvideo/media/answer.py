@@ -47,7 +47,7 @@ def accept(response: httpx.Response, saved: Saved | None, max_bytes: int) -> tup
 
 
 def _continued(response: httpx.Response, saved: Saved | None) -> tuple[int, int | None]:
-    """Check that a 206 continues exactly what lies on disk."""
+    """Check that a 206 continues exactly what lies on disk, up to the size that its version had at first."""
     if saved is None:
         raise failed(f"{response.url.host} sent a part although the whole was asked for", retryable=False)
     unit, _, rest = response.headers.get("content-range", "").partition(" ")
@@ -59,10 +59,10 @@ def _continued(response: httpx.Response, saved: Saved | None) -> tuple[int, int 
         or etag not in (None, saved.etag)
     ):
         raise StalePart
-    if whole.isascii() and whole.isdigit():
-        return saved.start, int(whole)
-    length = _length(response)
-    return saved.start, None if length is None else saved.start + length
+    total = saved.total if whole == "*" else _size(whole)
+    if total is None or total != (saved.total or total):
+        raise StalePart
+    return saved.start, total
 
 
 def sniff(head: bytes) -> None:
@@ -95,8 +95,11 @@ def strong_etag(response: httpx.Response) -> str | None:
 
 
 def _length(response: httpx.Response) -> int | None:
-    text: str = response.headers.get("content-length", "")
-    return int(text) if text.isascii() and text.isdigit() else None
+    return _size(response.headers.get("content-length", ""))
+
+
+def _size(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
 def too_large(size: int, max_bytes: int) -> DownloadFailed:

@@ -7,6 +7,7 @@ without one is fetched afresh.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from anyvideo.media.answer import StalePart, accept, failed, sniff, strong_etag, too_large
 from anyvideo.media.part import PartFile, Saved
-from anyvideo.types.errors import DownloadFailed
+from anyvideo.types.errors import AnyVideoError, DownloadFailed
 
 if TYPE_CHECKING:
     import httpx
@@ -25,8 +26,8 @@ SLOWEST = 64 * 1024
 """Bytes per second, over a window, below which a download is given up for another try."""
 WINDOW = 60.0
 DEADLINE = 3600.0
-_MOST_HOPS = 5
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+REDIRECTS = 5
+_REDIRECTING = frozenset({301, 302, 303, 307, 308})
 _SNIFFED = 12
 _WRITE_AT = 1024 * 1024
 
@@ -45,6 +46,7 @@ async def download(
     slowest: float = SLOWEST,
     window: float = WINDOW,
     deadline: float = DEADLINE,
+    redirects: int = REDIRECTS,
     on_progress: OnProgress | None = None,
 ) -> int:
     """Fetch `url` into `destination` over `client`; returns the file's size in bytes.
@@ -52,7 +54,8 @@ async def download(
     A `.part` left by an earlier try is continued when the server still has the same version.
     `expected="mp4"` refuses a body that does not start like an MP4 before more of it is read.
     `on_progress` gets the bytes on disk so far and the total, or None where the server names none.
-    At most five redirects are followed, each a request of its own for the client's transport to judge.
+    At most `redirects` are followed, each a request of its own for the client's transport to judge; where
+    that is 0, one is an answer like any other that brings no file.
     A body slower than `slowest` bytes per second over `window` seconds, or one that is not whole after
     `deadline` seconds, is left; its `.part` stays. Nothing is ever decoded, so no body grows on its way.
 
@@ -62,7 +65,12 @@ async def download(
     target = _parse(url)
     part = PartFile(destination, f"{target.scheme}://{target.netloc.decode()}{target.path}")
     rules = _Rules(
-        expected=expected, max_bytes=max_bytes, slowest=slowest, window=window, on_progress=on_progress
+        expected=expected,
+        max_bytes=max_bytes,
+        slowest=slowest,
+        window=window,
+        redirects=redirects,
+        on_progress=on_progress,
     )
     try:
         size = await _within(deadline, client, target, part, rules)
@@ -86,6 +94,7 @@ class _Rules:
     max_bytes: int
     slowest: float
     window: float
+    redirects: int
     on_progress: OnProgress | None
 
 
@@ -109,21 +118,13 @@ async def _within(
 async def _fetch(
     client: httpx.AsyncClient, target: httpx.URL, part: PartFile, saved: Saved | None, rules: _Rules
 ) -> int:
-    import httpx
-
-    try:
-        async with _answer(client, target, saved) as response:
-            start, total = accept(response, saved, rules.max_bytes)
-            await _in_thread(part.open, start, strong_etag(response))
-            try:
-                return await _receive(response, part, start, total, rules)
-            finally:
-                await _finish_in_thread(part.close)
-    except (httpx.HTTPError, httpx.StreamError) as error:
-        raise failed(
-            f"the download from {target.host} broke off: {type(error).__name__}",
-            retryable=not isinstance(error, httpx.UnsupportedProtocol),
-        ) from error
+    async with _answer(client, target, saved, rules.redirects) as response:
+        start, total = accept(response, saved, rules.max_bytes)
+        await _in_thread(part.open, start, strong_etag(response), total)
+        try:
+            return await _receive(response, part, start, total, rules)
+        finally:
+            await _finish_in_thread(part.close)
 
 
 def _parse(url: str) -> httpx.URL:
@@ -135,26 +136,72 @@ def _parse(url: str) -> httpx.URL:
         raise failed("the link is not a URL", retryable=False) from error
 
 
+def _joined(target: httpx.URL, location: str) -> httpx.URL:
+    import httpx
+
+    try:
+        return target.join(location)
+    except httpx.InvalidURL as error:
+        raise failed(f"{target.host} redirects to what is not a URL", retryable=False) from error
+
+
 @asynccontextmanager
 async def _answer(
-    client: httpx.AsyncClient, target: httpx.URL, saved: Saved | None
+    client: httpx.AsyncClient, target: httpx.URL, saved: Saved | None, redirects: int
 ) -> AsyncIterator[httpx.Response]:
-    """The first answer that is not a redirect."""
+    """The first answer that is not a redirect to be followed."""
     headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
     if saved is not None:
         headers |= {"Range": f"bytes={saved.start}-", "If-Range": saved.etag}
-    for _ in range(_MOST_HOPS + 1):
-        request = client.build_request("GET", target, headers=headers)
-        response = await client.send(request, stream=True, follow_redirects=False)
+    for _ in range(redirects + 1):
+        response = await _sent(client, client.build_request("GET", target, headers=headers))
         try:
             location = response.headers.get("location")
-            if response.status_code not in _REDIRECTS or location is None:
+            if not redirects or response.status_code not in _REDIRECTING or location is None:
                 yield response
                 return
-            target = _parse(str(target.join(location)))
+            target = _joined(target, location)
         finally:
-            await response.aclose()
-    raise failed(f"the link redirects more than {_MOST_HOPS} times", retryable=False)
+            with contextlib.suppress(Exception):
+                await response.aclose()
+    raise failed(f"the link redirects more than {redirects} times", retryable=False)
+
+
+async def _sent(client: httpx.AsyncClient, request: httpx.Request) -> httpx.Response:
+    """Raises DownloadFailed, and what the client's transport refuses with."""
+    host = request.url.host
+    try:
+        return await client.send(request, stream=True, follow_redirects=False)
+    except AnyVideoError:
+        raise
+    except Exception as error:  # noqa: BLE001 - each library under httpx has its own
+        problem = _broken_off(host, error)
+    raise problem
+
+
+async def _next(chunks: AsyncIterator[bytes], host: str) -> bytes | None:
+    """The next piece of a body, None at its end. Raises DownloadFailed."""
+    try:
+        return await anext(chunks, None)
+    except AnyVideoError:
+        raise
+    except Exception as error:  # noqa: BLE001 - each library under httpx has its own
+        problem = _broken_off(host, error)
+    raise problem
+
+
+def _broken_off(host: str, error: Exception) -> DownloadFailed:
+    """The error for whatever a client raises; to be raised outside of its handler.
+
+    It says no more than the class: texts, requests and causes of such errors hold the whole address, and
+    that may be signed.
+    """
+    import httpx
+
+    return failed(
+        f"the download from {host} broke off: {type(error).__name__}",
+        retryable=not isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL),
+    )
 
 
 async def _receive(
@@ -167,13 +214,14 @@ async def _receive(
     size, buffer, checked = start, bytearray(), rules.expected == "any" or start >= _SNIFFED
     floor = _Floor(rules.slowest, rules.window, start)
     head = await _in_thread(part.head) if start and not checked else b""
+    chunks, host = response.aiter_raw(), response.url.host
     try:
-        async for chunk in response.aiter_raw():
+        while (chunk := await _next(chunks, host)) is not None:
             buffer += chunk
             size += len(chunk)
             if size > rules.max_bytes:
                 raise too_large(size, rules.max_bytes)
-            floor.check(size, response.url.host)
+            floor.check(size, host)
             if not checked and size >= _SNIFFED:
                 sniff(head + bytes(buffer[:512]))
                 checked = True
@@ -184,9 +232,9 @@ async def _receive(
         await _flush(part, buffer)
     _report(rules.on_progress, size, total)
     if total is not None and size != total:
-        raise failed(f"{response.url.host} sent {size} of {total} bytes")
+        raise failed(f"{host} sent {size} of {total} bytes")
     if not checked:
-        raise failed(f"{response.url.host} sent a body of only {size} bytes")
+        raise failed(f"{host} sent a body of only {size} bytes")
     return size
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from anyvideo.media.pixels import pixels
 from anyvideo.types.errors import InvalidRequest
 from anyvideo.types.request import Image
 from anyvideo.types.video import Video
@@ -37,14 +38,22 @@ def load_image(source: ImageSource) -> Image:
 
 
 def picture_of(content: bytes) -> Image:
-    """The Image of a file's content. Raises InvalidRequest for what is no picture or is over 100 MiB."""
+    """The Image of a file's content. Raises InvalidRequest for what is no picture, is over 100 MiB, or has a
+    header that names no size.
+    """
     if not content:
         raise InvalidRequest("the image is empty", field="image", hint=_HINT)
     if len(content) > MAX_BYTES:
         raise InvalidRequest("the image is larger than 100 MiB", field="image", hint="scale it down")
+    content_type = _content_type(content)
+    if pixels(content) is None:
+        kind = content_type.removeprefix("image/").upper()
+        raise InvalidRequest(
+            f"the image is cut off or broken: no {kind} has such a header", field="image", hint=_HINT
+        )
     return Image(
         data=content,
-        content_type=_content_type(content),
+        content_type=content_type,
         size=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
     )

@@ -14,7 +14,8 @@ from typing import BinaryIO
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
-    """The byte to continue at and the strong ETag of the version that lies on disk before it.
+    """The byte to continue at, the strong ETag of the version that lies on disk before it, and the size that
+    version had when it was begun, where the server said it.
 
     The last byte on disk is asked for again, so that a part which is already whole gets an answer
     with a body instead of a 416.
@@ -22,6 +23,7 @@ class Saved:
 
     start: int
     etag: str
+    total: int | None = None
 
 
 class PartFile:
@@ -43,13 +45,15 @@ class PartFile:
         try:
             size = self._path.stat().st_size
             note = json.loads(self._note.read_text(encoding="utf-8"))
-            etag, resource = str(note["etag"]), note["resource"]
+            etag, resource, total = str(note["etag"]), note["resource"], note.get("total")
         except (FileNotFoundError, ValueError, LookupError, TypeError):
             return None
-        return Saved(start=size - 1, etag=etag) if size > 1 and resource == self._resource else None
+        if size <= 1 or resource != self._resource:
+            return None
+        return Saved(start=size - 1, etag=etag, total=total if isinstance(total, int) else None)
 
-    def open(self, start: int, etag: str | None) -> None:
-        """Continue at byte `start`, or begin afresh at 0 and note the version in `etag`."""
+    def open(self, start: int, etag: str | None, total: int | None) -> None:
+        """Continue at byte `start`, or begin afresh at 0 and note the version in `etag` and its size."""
         self._destination.parent.mkdir(parents=True, exist_ok=True)
         if start:
             self._file = self._path.open("r+b")
@@ -58,7 +62,7 @@ class PartFile:
             return
         self.discard()
         if etag is not None:
-            note = json.dumps({"etag": etag, "resource": self._resource})
+            note = json.dumps({"etag": etag, "resource": self._resource, "total": total})
             self._note.write_text(note, encoding="utf-8")
         self._file = self._path.open("wb")
 

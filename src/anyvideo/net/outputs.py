@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -109,14 +110,14 @@ class OwnOriginTransport(httpx.AsyncBaseTransport):
     """Reads from one origin that the user owns, with the user's key, and refuses every other.
 
     What a redirect names is another request, so the key cannot follow it elsewhere. Below the path `asks`,
-    a POST is a question, too.
+    a POST is a question, too. An address loses its query once it was sent, as in OutputTransport.
     """
 
     def __init__(
         self,
         base_url: str,
         *,
-        headers: Mapping[str, str],
+        headers: Mapping[str, str] = MappingProxyType({}),
         timeouts: Timeouts | None = None,
         asks: str | None = None,
     ) -> None:
@@ -138,6 +139,7 @@ class OwnOriginTransport(httpx.AsyncBaseTransport):
         answer = await self._lines.pooled().handle_async_request(request)
         await _refuse_encoded(answer)
         answer.headers.pop("set-cookie", None)
+        request.url = request.url.copy_with(query=None, fragment=None)
         return answer
 
     async def aclose(self) -> None:

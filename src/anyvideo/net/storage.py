@@ -11,16 +11,19 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from importlib.util import find_spec
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
 from anyvideo.net.sanitize import origin_of
 from anyvideo.net.ssrf import unreachable
-from anyvideo.types.errors import InvalidRequest, MissingExtra
+from anyvideo.net.wire import Timeouts
+from anyvideo.types.errors import DownloadFailed, InvalidRequest, MissingExtra
 
 if TYPE_CHECKING:
     import httpx
-    from obstore.store import S3Store
+    from obstore.store import ClientConfig
 
 S3 = "s3://"
 SUPABASE = "supabase://"
@@ -28,12 +31,18 @@ SIGNED_FOR = timedelta(hours=1)
 """A vendor fetches a picture when its job leaves the queue, and may try again: no declared p99 is above a
 quarter of it. After that nobody who finds the address in a log may fetch it.
 """
+_READ_FOR = timedelta(minutes=15)
+"""For our own reading: as far as S3 lets a machine's clock be off."""
+_SILENCE = 15.0
+_ANSWERED_WITHIN = 30.0
+"""Seconds."""
 _AWS = "https://s3.amazonaws.com"
 _STORAGE = "/storage/v1"
 _OBJECTS = f"{_STORAGE}/object/"
 _SIGN = "/object/sign/"
 _OPEN = ("public/", "sign/")
 _S3_VARIABLES = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+_S3_PLACES = "AWS_REGION and AWS_ENDPOINT_URL"
 _SUPABASE_VARIABLES = "SUPABASE_URL and SUPABASE_SERVICE_KEY"
 
 
@@ -68,7 +77,7 @@ def can_sign(address: str, access: StorageAccess) -> bool:
     return place is not None and unreachable(place) is None
 
 
-async def signed_address(address: str, access: StorageAccess) -> str:
+async def signed_address(address: str, access: StorageAccess, *, opens_for: timedelta = SIGNED_FOR) -> str:
     """An address of a private object that opens without a key for an hour. It is a secret until then.
 
     Raises InvalidRequest for what the user's settings or storage do not allow, StorageTrouble for what may
@@ -77,8 +86,8 @@ async def signed_address(address: str, access: StorageAccess) -> str:
     if address.startswith(S3):
         import anyio.to_thread
 
-        return await anyio.to_thread.run_sync(_signed_s3, address, access)
-    return await _signed_supabase(address, access)
+        return await anyio.to_thread.run_sync(_signed_s3, address, access, opens_for)
+    return await _signed_supabase(address, access, opens_for)
 
 
 def is_signed_for(url: str, address: str) -> bool:
@@ -89,23 +98,37 @@ def is_signed_for(url: str, address: str) -> bool:
     return unquote(url.partition("?")[0]).endswith(f"/{name}")
 
 
-def _signed_s3(address: str, access: StorageAccess) -> str:
-    store, key = _s3_object(address, access)
+def _signed_s3(address: str, access: StorageAccess, opens_for: timedelta) -> str:
+    bucket, key = _s3_name(address, access)
     import obstore
+    from obstore.exceptions import BaseError
+    from obstore.store import S3Store
 
-    return obstore.sign(store, "GET", key, SIGNED_FOR)
+    named = {name: value for name, value in access.s3.items() if value}
+    options: ClientConfig = {"allow_http": access.s3.get("endpoint", "").startswith("http://")}
+    try:
+        store = S3Store(bucket, config=named, client_options=options)  # type: ignore[arg-type]  # a TypedDict
+        signed = obstore.sign(store, "GET", key, opens_for)
+        origin_of(signed)
+    except (BaseError, TypeError, ValueError) as error:
+        raise _refused(
+            f"{address} cannot be signed: {type(error).__name__}", hint=f"check {_S3_PLACES}"
+        ) from error
+    return signed
 
 
-async def _signed_supabase(address: str, access: StorageAccess) -> str:
+async def _signed_supabase(address: str, access: StorageAccess, opens_for: timedelta) -> str:
+    import anyio
     import httpx
 
     name = _supabase_name(address, access)
     question = f"{access.supabase_url}{_STORAGE}{_SIGN}{name}"
     try:
-        async with supabase_client(access) as client:
-            answer = await client.post(question, json={"expiresIn": int(SIGNED_FOR.total_seconds())})
-            signed = answer.json()["signedURL"] if answer.is_success else None
-    except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
+        with anyio.fail_after(_ANSWERED_WITHIN):
+            async with supabase_client(access) as client:
+                answer = await client.post(question, json={"expiresIn": int(opens_for.total_seconds())})
+        signed = answer.json()["signedURL"] if answer.is_success else None
+    except (httpx.HTTPError, TimeoutError, ValueError, LookupError, TypeError) as error:
         raise StorageTrouble(f"{address} was not signed: {type(error).__name__}") from error
     if answer.is_client_error and answer.status_code not in (408, 429):
         raise _refused(
@@ -116,53 +139,40 @@ async def _signed_supabase(address: str, access: StorageAccess) -> str:
     return f"{access.supabase_url}{_STORAGE}{signed}"
 
 
-def read_s3(address: str, access: StorageAccess, *, max_bytes: int) -> bytes:
-    """The object behind `s3://bucket/key`. Blocks: obstore's async calls abort the interpreter at its exit.
-
-    Raises InvalidRequest for what the storage turns down or is too large, StorageTrouble for what may pass,
-    MissingExtra without obstore.
+def check_access(address: str, access: StorageAccess) -> None:
+    """Whether a private object could be asked for. Raises InvalidRequest for an address that names none and
+    without the user's keys, MissingExtra without obstore. Reads nothing.
     """
-    store, key = _s3_object(address, access)
-    import obstore
-    from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
-
-    try:
-        found = obstore.get(store, key)
-        if found.meta["size"] > max_bytes:
-            raise _too_large(max_bytes)
-        return bytes(found.bytes())
-    except (NotFoundError, FileNotFoundError) as error:
-        raise _refused(f"there is no object at {address}") from error
-    except (PermissionDeniedError, UnauthenticatedError) as error:
-        raise _refused(f"your keys may not read {address}", hint=f"check {_S3_VARIABLES}") from error
-    except (BaseError, OSError) as error:
-        raise StorageTrouble(f"{address} could not be read: {type(error).__name__}") from error
+    if address.startswith(S3):
+        _s3_name(address, access)
+    else:
+        _supabase_name(address, access)
 
 
-def _s3_object(address: str, access: StorageAccess) -> tuple[S3Store, str]:
+def _s3_name(address: str, access: StorageAccess) -> tuple[str, str]:
     """The bucket and the key of an address. Raises InvalidRequest, MissingExtra."""
-    try:
-        from obstore.store import S3Store
-    except ImportError as error:
-        raise MissingExtra("s3", "reading from s3://") from error
+    if find_spec("obstore") is None:
+        raise MissingExtra("s3", "reading from s3://")
     bucket, _, key = address.removeprefix(S3).partition("/")
-    if not bucket or not key:
+    if not bucket or any(step in ("", ".", "..") for step in key.split("/")):
         raise _refused("an s3 address looks like s3://bucket/folder/picture.png")
     if not {"access_key_id", "secret_access_key"} <= access.s3.keys():
         raise _refused("s3:// is read with your keys", hint=f"set {_S3_VARIABLES}")
-    endpoint = access.s3.get("endpoint", "")
-    named = {name: value for name, value in access.s3.items() if value}
-    store = S3Store(
-        bucket,
-        config=named,  # type: ignore[arg-type]  # a TypedDict of the same words
-        client_options={
-            "allow_http": endpoint.startswith("http://"),
-            "connect_timeout": timedelta(seconds=10),
-            "timeout": timedelta(seconds=120),
-        },
-        retry_config={"max_retries": 0},
-    )
-    return store, key
+    return bucket, key
+
+
+def read_refused(address: str, error: DownloadFailed) -> InvalidRequest | DownloadFailed:
+    """What a storage's refusal to send a private object means; the error itself where it may pass."""
+    mine = _S3_VARIABLES if address.startswith(S3) else _SUPABASE_VARIABLES
+    if error.status == 404:
+        return _refused(f"there is no object at {address}")
+    if error.status in (401, 403):
+        return _refused(f"your keys may not read {address}", hint=f"check {mine} and this machine's clock")
+    if error.status is not None and 300 <= error.status < 400:
+        return _refused(
+            f"the storage sends {address} elsewhere, and no key follows", hint=f"check {_S3_PLACES}"
+        )
+    return error
 
 
 def supabase_address(address: str, access: StorageAccess) -> str:
@@ -206,17 +216,35 @@ async def supabase_client(access: StorageAccess) -> AsyncIterator[httpx.AsyncCli
 
     It reads, and asks for signed addresses.
     """
+    key = access.supabase_key or ""
+    home = access.supabase_url or ""
+    headers = {"authorization": f"Bearer {key}", "apikey": key}
+    async with _own_client(home, headers=headers, asks=urlsplit(home).path + _STORAGE + _SIGN) as client:
+        yield client
+
+
+@asynccontextmanager
+async def s3_object(address: str, access: StorageAccess) -> AsyncIterator[tuple[str, httpx.AsyncClient]]:
+    """An address that opens an object for a few minutes, and a client that reads from its origin alone.
+
+    The address is its own key: obstore's client would carry the session's token wherever a redirect leads.
+    Raises what `signed_address` raises.
+    """
+    signed = await signed_address(address, access, opens_for=_READ_FOR)
+    async with _own_client(signed) as client:
+        yield signed, client
+
+
+@asynccontextmanager
+async def _own_client(
+    home: str, *, headers: Mapping[str, str] = MappingProxyType({}), asks: str | None = None
+) -> AsyncIterator[httpx.AsyncClient]:
     import httpx
 
     from anyvideo.net.outputs import OwnOriginTransport
 
-    key = access.supabase_key or ""
-    headers = {"authorization": f"Bearer {key}", "apikey": key}
-    transport = OwnOriginTransport(
-        access.supabase_url or "",
-        headers=headers,
-        asks=urlsplit(access.supabase_url or "").path + _STORAGE + _SIGN,
-    )
+    patience = Timeouts(outputs=_SILENCE)
+    transport = OwnOriginTransport(home, headers=headers, asks=asks, timeouts=patience)
     async with httpx.AsyncClient(transport=transport, trust_env=False) as client:
         yield client
 
@@ -229,12 +257,10 @@ async def public_client() -> AsyncIterator[httpx.AsyncClient]:
     from anyvideo.net.clients import NOWHERE
     from anyvideo.net.outputs import OutputTransport
 
-    async with httpx.AsyncClient(transport=OutputTransport(NOWHERE), trust_env=False) as client:
+    async with httpx.AsyncClient(
+        transport=OutputTransport(NOWHERE, timeouts=Timeouts(outputs=_SILENCE)), trust_env=False
+    ) as client:
         yield client
-
-
-def _too_large(max_bytes: int) -> InvalidRequest:
-    return _refused(f"the image is larger than {max_bytes // 1024**2} MiB", hint="scale it down")
 
 
 def _refused(message: str, *, hint: str | None = None) -> InvalidRequest:

@@ -66,6 +66,22 @@ class Tls:
         return self._context
 
 
+class Line(AiohttpTransport):
+    """aiohttp under httpx, whose errors name only the class of aiohttp's: those hold the whole address, which
+    may be signed, in their texts, and some of them are none of httpx's.
+    """
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Raises httpx.TransportError, without a cause, for all that goes wrong on the line."""
+        try:
+            return await super().handle_async_request(request)
+        except httpx.TransportError as error:
+            kind, name = type(error), type(error.__cause__ or error).__name__
+        except aiohttp.ClientError as error:
+            kind, name = httpx.RemoteProtocolError, type(error).__name__
+        raise kind(name, request=request)
+
+
 class GuardedTransport(httpx.AsyncBaseTransport):
     """Under an SDK: one origin, one POST per submit, our timeouts, every answer read whole and recorded."""
 
@@ -112,22 +128,22 @@ class Lines:
         self._tls = tls
         self._resolver = resolver
         self._https = https
-        self._pooled: AiohttpTransport | None = None
-        self._fresh: AiohttpTransport | None = None
+        self._pooled: Line | None = None
+        self._fresh: Line | None = None
 
-    def pooled(self) -> AiohttpTransport:
+    def pooled(self) -> Line:
         """Connections that are kept for the next call."""
         if self._pooled is None:
             self._pooled = self._open(force_close=False)
         return self._pooled
 
-    def fresh(self) -> AiohttpTransport:
+    def fresh(self) -> Line:
         """A new connection for each call: a kept one may be dead, and a POST cannot be sent twice to see."""
         if self._fresh is None:
             self._fresh = self._open(force_close=True)
         return self._fresh
 
-    def _open(self, *, force_close: bool) -> AiohttpTransport:
+    def _open(self, *, force_close: bool) -> Line:
         context = self._tls.context() if self._https else None
         connector = aiohttp.TCPConnector(
             ssl=True if context is None else context,
@@ -145,7 +161,7 @@ class Lines:
             auto_decompress=False,
         )
         unused = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if context is None else context
-        return AiohttpTransport(verify=unused, client=session, trust_env=False)
+        return Line(verify=unused, client=session, trust_env=False)
 
     async def aclose(self) -> None:
         """Close both sessions."""
@@ -195,7 +211,7 @@ def _stopped(record: CallRecord, error: PluginError) -> PluginError:
 
 
 async def recorded_exchange(
-    line: AiohttpTransport,
+    line: Line,
     request: httpx.Request,
     record: CallRecord,
     *,
@@ -249,8 +265,10 @@ def in_pieces(request: httpx.Request) -> httpx.Request:
 
 
 def _problem(error: BaseException, stage: str) -> str:
-    cause = error.__cause__ if isinstance(error, httpx.TransportError) and error.__cause__ else error
-    return f"{type(cause).__name__} {stage}"
+    if not isinstance(error, httpx.TransportError):
+        return f"{type(error).__name__} {stage}"
+    said = str(error) if error.__cause__ is None else ""  # a Line's own words are a class
+    return f"{said if said.isidentifier() else type(error.__cause__ or error).__name__} {stage}"
 
 
 async def _read(answer: httpx.Response, record: CallRecord, deadline: float) -> bytes | None:
