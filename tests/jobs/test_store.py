@@ -246,6 +246,54 @@ async def test_pictures_are_kept_by_their_content(store: SQLiteStore) -> None:
     assert await store.keep_input(address) is address
 
 
+# Where it fails
+
+
+@pytest.fixture
+def rollback_journal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What SQLite before 3.51.3 gets: a reader holds up a COMMIT."""
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 40, 1))
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+
+
+@pytest.mark.usefixtures("rollback_journal")
+async def test_a_commit_that_a_reader_holds_up_leaves_nothing_behind(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path / "jobs.db")
+    await store.open()
+    created = (await store.create(job())).job
+    lease = await store.lease("fox", owner="a", now=NOW, seconds=90)
+    assert lease is not None
+    with closing(sqlite3.connect(tmp_path / "jobs.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM jobs").fetchall()
+        for _ in range(2):
+            with pytest.raises(StoreError, match="locked"):
+                await store.write(lease, created, with_attempt(created, polls=7), now=NOW)
+            assert (await store.load("fox")).attempts[0].polls == 0
+        reader.execute("ROLLBACK")
+    await store.write(lease, created, with_attempt(created, polls=8), now=NOW)
+    await store.aclose()
+    with closing(sqlite3.connect(tmp_path / "jobs.db")) as sql:
+        assert '"polls":8' in sql.execute("SELECT document FROM jobs").fetchone()[0]
+
+
+async def test_what_made_sqlite_roll_back_by_itself_is_said(store: SQLiteStore) -> None:
+    """As a full disk does."""
+    created = (await store.create(job())).job
+    lease = await store.lease("fox", owner="a", now=NOW, seconds=90)
+    assert lease is not None
+    with closing(sqlite3.connect(store.folder / "jobs.db", isolation_level=None)) as sql:
+        sql.execute(
+            "CREATE TRIGGER full BEFORE UPDATE OF document ON jobs"
+            " BEGIN SELECT RAISE(ROLLBACK, 'database or disk is full'); END"
+        )
+        with pytest.raises(StoreError, match="disk is full"):
+            await store.write(lease, created, with_attempt(created, polls=7), now=NOW)
+        sql.execute("DROP TRIGGER full")
+    written = await store.write(lease, created, with_attempt(created, polls=8), now=NOW)
+    assert written.job.attempts[0].polls == 8
+
+
 # Where it refuses to be
 
 

@@ -255,5 +255,5 @@ def test_the_examples_of_the_page_on_testing(pytester: pytest.Pytester) -> None:
     backend = "import pytest\n\n@pytest.fixture\ndef anyio_backend(): return 'asyncio'\n"
     (pytester.path / "conftest.py").write_text(backend)
     recorded = run(pytester, "--anyvideo-record=simulator")
-    recorded.assert_outcomes(passed=15)
-    run(pytester).assert_outcomes(passed=15)
+    recorded.assert_outcomes(passed=16)
+    run(pytester).assert_outcomes(passed=16)

@@ -32,11 +32,12 @@ class Shelf(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """The next attempt, or how the job ends."""
+    """The next attempt, or how the job ends. `over_cap` says of each model that max_cost left out why."""
 
     attempt: Attempt | None = None
     status: JobStatus = JobStatus.FAILED
     failure: Failure | None = None
+    over_cap: tuple[str, ...] = ()
 
 
 def choose(job: Job, shelf: Shelf, now: datetime, *, skipped: Collection[str] = ()) -> Choice:
@@ -47,18 +48,27 @@ def choose(job: Job, shelf: Shelf, now: datetime, *, skipped: Collection[str] = 
     last = job.attempt
     if job.cancel_requested:
         return Choice(status=JobStatus.CANCELED, failure=last.failure if last else None)
-    passed = [(model, "") for model in skipped]
+    passed, over_cap = [(model, "") for model in skipped], []
     while (candidate := _following(job, passed)) is not None:
         if candidate.model not in skipped and affordable(job, candidate):
             return Choice(attempt=_attempt(job, candidate, shelf, now))
         passed.append((candidate.model, candidate.vendor))
-    return Choice(failure=last.failure if last else None)
+        if candidate.model not in skipped:
+            over_cap.append(_over_cap(job, candidate))
+    return Choice(failure=last.failure if last else None, over_cap=tuple(over_cap))
 
 
 def affordable(job: Job, candidate: Candidate) -> bool:
     """Whether the candidate's ceiling fits what the cap leaves. Unknown ceilings were let in by the plan."""
     cap = job.options.max_cost_micros
     return cap is None or spent(job) + (candidate.quote.ceiling_micros or 0) <= cap
+
+
+def _over_cap(job: Job, candidate: Candidate) -> str:
+    left = (job.options.max_cost_micros or 0) - spent(job)
+    ceiling = candidate.quote.ceiling_micros or 0
+    words = f"{candidate.model} may cost {dollars(ceiling)} USD"
+    return f"{words}, and max_cost leaves {dollars(max(left, 0))} USD"
 
 
 def may_buy_again(job: Job) -> bool:

@@ -44,7 +44,7 @@ class Driver:
         self._clock = clock
         self._limit = anyio.CapacityLimiter(concurrency)
         self._downloads = Slots(downloads)
-        self._heap: list[tuple[datetime, int, str]] = []
+        self._heap: list[tuple[float, int, str]] = []
         self._order = itertools.count()
         self._driven: dict[str, datetime | None] = {}
         self._ends: dict[str, _End] = defaultdict(_End)
@@ -97,13 +97,15 @@ class Driver:
         return end.result
 
     def _push(self, job_id: str, due: datetime) -> None:
-        heapq.heappush(self._heap, (due, next(self._order), job_id))
+        """By monotonic time: a wall clock that is set moves no job that is in the heap."""
+        moment = self._clock.monotonic() + (due - self._clock.now()).total_seconds()
+        heapq.heappush(self._heap, (moment, next(self._order), job_id))
         self._wake.set()
 
     async def _run(self, tasks: TaskGroup) -> None:
         while True:
             self._wake = anyio.Event()
-            while self._heap and self._heap[0][0] <= self._clock.now():
+            while self._heap and self._heap[0][0] <= self._clock.monotonic():
                 _, _, job_id = heapq.heappop(self._heap)
                 tasks.start_soon(self._advance, job_id)
             await self._until_next()
@@ -112,7 +114,7 @@ class Driver:
         if not self._heap:
             await self._wake.wait()
             return
-        delay = (self._heap[0][0] - self._clock.now()).total_seconds()
+        delay = self._heap[0][0] - self._clock.monotonic()
         async with anyio.create_task_group() as race:
             race.start_soon(self._alarm, delay, race.cancel_scope)
             await self._wake.wait()
@@ -138,11 +140,19 @@ class Driver:
         return self._limit if expiry is None else self._downloads.taken(expiry)
 
     def _after(self, step: Advance) -> None:
+        if step.problem is not None:
+            self._tell(step.job.id, step.problem)
         if step.due is None:
             self._end(step.job.id, step.job)
         else:
             self._driven[step.job.id] = to_fetch_before(step.job)
             self._push(step.job.id, step.due)
+
+    def _tell(self, job_id: str, problem: StillRunning) -> None:
+        """End the waiting, and drive on."""
+        told, self._ends[job_id] = self._ends[job_id], _End()
+        told.result = problem
+        told.come.set()
 
     def _end(self, job_id: str, result: Job | Exception) -> None:
         self._driven.pop(job_id, None)

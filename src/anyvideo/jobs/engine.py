@@ -15,19 +15,20 @@ from anyvideo.catalog.spec import ModelSpec
 from anyvideo.jobs.backends import Backend, Backends
 from anyvideo.jobs.choose import choose, may_buy_again
 from anyvideo.jobs.deliver import deliver
-from anyvideo.jobs.follow import follow
+from anyvideo.jobs.follow import MAX_POLL_WAIT, follow
+from anyvideo.jobs.handles import Handles
 from anyvideo.jobs.observe import moved
 from anyvideo.jobs.owner import is_dead, owner_name
-from anyvideo.jobs.reconcile import adopt, reconcile
+from anyvideo.jobs.reconcile import reconcile
 from anyvideo.jobs.recovery import stranger
 from anyvideo.jobs.resolve import decide
+from anyvideo.jobs.schedule import in_time
 from anyvideo.jobs.store.base import Lease, Store
 from anyvideo.jobs.submit import TakenUnwritten, hold_as_unknown, submit
 from anyvideo.jobs.takeover import take_over
 from anyvideo.jobs.turn import Tell, Turn
-from anyvideo.provider import Found
 from anyvideo.types.clock import Clock
-from anyvideo.types.errors import BudgetExceeded, InvalidRequest, StaleWrite, StoreError
+from anyvideo.types.errors import BudgetExceeded, InvalidRequest, StaleWrite, StillRunning, StoreError
 from anyvideo.types.events import EventKind
 from anyvideo.types.job import Failure, Job
 from anyvideo.types.states import TERMINAL, AttemptState, JobStatus
@@ -42,12 +43,14 @@ SEND_DEADLINE = timedelta(seconds=5)
 class Advance:
     """What one step came to. `due` (UTC) is when to come back; None: nothing more happens by itself.
 
-    `watched` is True while another process drives the job.
+    `watched` is True while another process drives the job. `problem` is what whoever waits must be told,
+    though the job goes on.
     """
 
     job: Job
     due: datetime | None
     watched: bool = False
+    problem: StillRunning | None = None
 
 
 class Engine:
@@ -62,7 +65,7 @@ class Engine:
         self._lease_seconds = backends.settings.windows.lease
         self._owners: dict[int, str] = {}
         self._watched: dict[str, float] = {}
-        self._taken: dict[str, TakenUnwritten] = {}
+        self._handles = Handles(clock)
 
     async def advance(self, job_id: str) -> Advance:
         """Take the lease, do one piece of work, write it, and answer when to come back.
@@ -73,12 +76,14 @@ class Engine:
         try:
             return await self._advance(job_id)
         except StoreError as error:
-            taken = self._taken.get(job_id)
+            taken = self._handles.get(job_id)
             if taken is None:
                 raise
-            vendors_id = taken.submission.ref.job_id
-            logger.error("job %s: the vendor's job %s is not written down yet: %s", job_id, vendors_id, error)
-            return Advance(job=taken.job, due=self._clock.now() + timedelta(seconds=WATCH_SECONDS))
+            problem = self._handles.problem(job_id, error)
+            logger.error("%s", problem.message)
+            due = self._clock.now() + timedelta(seconds=WATCH_SECONDS)
+            overdue = self._handles.overdue(job_id)
+            return Advance(job=taken.job, due=due, problem=problem if overdue else None)
 
     async def _advance(self, job_id: str) -> Advance:
         now = self._clock.now()
@@ -90,7 +95,7 @@ class Engine:
             try:
                 due = await self._step_renewing(turn)
             except TakenUnwritten as taken:
-                self._taken[job_id] = taken
+                self._handles.keep(taken)
                 return Advance(job=taken.job, due=watch, watched=True)
             except StaleWrite:
                 return Advance(job=await self._store.load(job_id), due=watch, watched=True)
@@ -106,8 +111,11 @@ class Engine:
 
     async def aclose(self) -> None:
         """Write a last time the handles of jobs that vendors took, where that failed before."""
-        for job_id in list(self._taken):
-            await self.advance(job_id)
+        for job_id in self._handles:
+            try:
+                await self._advance(job_id)
+            except StoreError as error:
+                logger.error("%s", self._handles.problem(job_id, error))
 
     async def _lease(self, job_id: str) -> Lease | None:
         """Take or renew the lease; what a dead process of this machine held is free at once."""
@@ -119,19 +127,21 @@ class Engine:
         return lease
 
     def _new_turn(self, lease: Lease, job: Job) -> Turn:
+        usual, look, fixed = self._settings.poll_max, self._settings.windows.look, job.options.poll_interval
+        longest = max(MAX_POLL_WAIT, usual, look, fixed or 0)
         return Turn(
             store=self._store,
             clock=self._clock,
             tell=self._tell,
             lease=lease,
-            job=job,
+            job=in_time(job, self._clock.now(), longest),
             poll_bounds=(self._settings.poll_min, self._settings.poll_max),
             send_deadline=min(SEND_DEADLINE, timedelta(seconds=self._lease_seconds / 3)),
         )
 
     async def _step(self, turn: Turn) -> datetime | None:
         """One piece of work, and when to come back; None only when nothing more happens by itself."""
-        await self._write_down(turn)
+        await self._handles.write(turn, self._backends)
         job = turn.job
         if job.finished:
             return None
@@ -147,22 +157,6 @@ class Engine:
                 return due
         nobody_can_tell = job.status is turn.job.status is JobStatus.UNKNOWN
         return None if turn.job.finished or nobody_can_tell else self._clock.now()
-
-    async def _write_down(self, turn: Turn) -> None:
-        """Write the handle that an earlier step could not: the store was full, or another process drove."""
-        taken = self._taken.get(turn.job.id)
-        if taken is None:
-            return
-        if turn.attempt.id == taken.job.attempts[-1].id and turn.attempt.state in (S.SENDING, S.UNKNOWN):
-            spec = self._backends.spec(turn.attempt.model)
-            found = Found(
-                ref=taken.submission.ref,
-                update=taken.submission.update,
-                created_at=self._clock.now(),
-                inputs={},
-            )
-            await adopt(turn, found, spec)
-        del self._taken[turn.job.id]
 
     async def _drive(self, turn: Turn, backend: Backend, spec: ModelSpec) -> datetime | None:
         match turn.attempt.state:
@@ -208,6 +202,8 @@ class Engine:
                 raise InvalidRequest(f"no outcome of job {job_id} is unknown", field="job_id")
             attempt = unknown[0] if provider_job is None else unknown[-1]
             await decide(turn, attempt, self._backends, charged=charged, provider_job=provider_job)
+            if turn.attempt.state in TERMINAL and not turn.job.finished:
+                await turn.save(turn.attempt)  # settles: no next attempt is about to need the money
             return turn.job
 
     async def take_over(self, job_id: str) -> None:
@@ -245,17 +241,18 @@ class Engine:
     async def _next(self, turn: Turn) -> None:
         """Start the next attempt, or end the job; an unknown outcome stays so until somebody knows."""
         await self._remember(turn)
-        skipped: set[str] = set()
+        over: dict[str, str] = {}
         while True:
-            choice = choose(turn.job, self._backends, self._clock.now(), skipped=skipped)
+            choice = choose(turn.job, self._backends, self._clock.now(), skipped=over)
             if choice.attempt is None:
                 if turn.job.status is not JobStatus.UNKNOWN:
-                    await turn.end(choice.status, failure=choice.failure)
+                    left_out = (*over.values(), *choice.over_cap)
+                    await turn.end(choice.status, failure=choice.failure, left_out=left_out)
                 return
             try:
                 await turn.save(choice.attempt)
-            except BudgetExceeded:
-                skipped.add(choice.attempt.model)
+            except BudgetExceeded as error:
+                over[choice.attempt.model] = error.message
                 continue
             turn.say(EventKind.ATTEMPT_STARTED)
             return
@@ -272,7 +269,9 @@ class Engine:
             )
 
     async def _step_renewing(self, turn: Turn) -> datetime | None:
-        """One piece of work while the lease is kept; a lost one is noticed by the next write."""
+        """One piece of work while the lease is kept; one that is lost, or cannot be renewed, stops no work:
+        the next write notices.
+        """
         outcome: list[datetime | Exception | None] = []
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._renew, turn)
@@ -288,9 +287,10 @@ class Engine:
     async def _renew(self, turn: Turn) -> None:
         while True:
             await anyio.sleep(self._lease_seconds / 3)
-            lease = await self._lease(turn.job.id)
-            if lease is not None:
-                turn.lease = lease
+            try:
+                turn.lease = await self._lease(turn.job.id) or turn.lease
+            except StoreError as error:
+                logger.warning("the lease of job %s cannot be renewed: %s", turn.job.id, error.message)
 
 
 def _driven_elsewhere(job_id: str) -> StaleWrite:

@@ -22,28 +22,36 @@ class Move:
 
 
 def moves(before: Job | None, after: Job) -> list[Move]:
-    """One move for each attempt that changed."""
+    """One move for each attempt that changed, or whose hold is now settled; in the order of the attempts, so
+    that what one leaves is there for the next.
+    """
     known = {} if before is None else {attempt.id: attempt for attempt in before.attempts}
-    return [
+    entered = [
         Move(
             attempt=attempt,
             hold=_hold(known.get(attempt.id), attempt),
-            settle=_settle(known.get(attempt.id), attempt),
+            settle=_settle(before, after, known.get(attempt.id), attempt),
         )
         for attempt in after.attempts
-        if known.get(attempt.id) != attempt
     ]
+    return [move for move in entered if move.settle is not None or known.get(move.attempt.id) != move.attempt]
 
 
 def _hold(before: Attempt | None, after: Attempt) -> int | None:
     return after.hold_micros if before is None else None
 
 
-def _settle(before: Attempt | None, after: Attempt) -> int | None:
-    """The cost when it becomes known; it is settled once."""
-    if after.cost is None or (before is not None and before.cost is not None):
+def _settle(before: Job | None, after: Job, known: Attempt | None, attempt: Attempt) -> int | None:
+    """The cost, once. While the job goes on, that of its latest attempt waits for the job's next write: that
+    may hold for the next attempt, and nobody else must get the money in between.
+    """
+    if attempt.cost is None:
         return None
-    return after.cost.micros
+    if known is not None and known.cost is not None:
+        done = before is not None and (before.finished or before.attempts[-1].id != attempt.id)
+        return None if done else attempt.cost.micros
+    waits = not after.finished and after.attempts[-1].id == attempt.id
+    return None if waits else attempt.cost.micros
 
 
 HELD_STATES = frozenset(AttemptState) - {

@@ -32,6 +32,12 @@ S = AttemptState
 FURTHEST = timedelta(minutes=15)
 """A vendor's clock further away than this is not trusted: nothing is released on its word."""
 
+NAMED = 3
+"""So many of a vendor's jobs are named to whoever has to decide."""
+
+REACH = timedelta(hours=6)
+"""How much earlier than recorded a submit may have been sent: the wall clock may have been wrong then."""
+
 
 def can_tell(backend: Backend) -> bool:
     """Whether this vendor lets a lost submit be found again."""
@@ -42,6 +48,9 @@ async def reconcile(
     turn: Turn, backend: Backend, spec: ModelSpec, windows: Windows, *, watched: float
 ) -> datetime | None:
     """Look once. Adopt the job that is ours, or release the hold when it provably does not exist.
+
+    The last look, after the quiet window, goes `REACH` further back, and whatever it shows that may be ours
+    and belongs to no attempt keeps the money held: until somebody has it, or a person decides.
 
     `watched` is for how many monotonic seconds this process has looked: a wall clock may jump. Returns when
     to look again; None: decided, or nothing can be found out.
@@ -56,30 +65,33 @@ async def reconcile(
     rivals = await turn.store.rivals(attempt, now=now - timedelta(seconds=windows.quiet))
     if any(_being_sent(rival, attempt) for rival in rivals):
         return await _look_again(turn, now + timedelta(seconds=windows.look))
-    since = attempt.sent_at - max(timedelta(seconds=windows.skew), FURTHEST)
+    left = round(windows.quiet + backend.plugin.recovery.list_lag - watched, 3)
+    recent = attempt.sent_at - max(timedelta(seconds=windows.skew), FURTHEST)
+    earliest = min(recent, attempt.sent_at - REACH, now - timedelta(seconds=watched) - REACH)
     try:
         async with free_call() as record:
-            listed = await provider.find(since)
+            listed = await provider.find(recent if left > 0 else earliest)
         key = key_of(backend)
         found = [
             replace(one, ref=sane_ref(one.ref, key), update=sane_update(one.update, key)) for one in listed
         ]
     except Exception as error:
-        said = failure_of(error, explain=backend.provider.explain, stage="poll")
-        failure = sane_failure(said, key_of(backend))
-        turn.say(EventKind.TROUBLE, failure=failure, message=failure.message)
-        return await _look_again(turn, now + timedelta(seconds=max(1.0, backoff(attempt.trouble + 1))))
+        return await _trouble(turn, backend, error)
     ahead = vendor_ahead(record, now)
     free = await _unowned(turn, matches(attempt, spec, found, windows, ahead=ahead))
     own = [job for job in free if not _is_a_rivals(job, attempt, spec, rivals)]
     for job in own:
         if await adopt(turn, job, spec):
             return None
-    left = round(windows.quiet + backend.plugin.recovery.list_lag - watched, 3)
-    if left > 0 or abs(ahead) > FURTHEST:
-        wait = windows.look if left <= 0 else min(windows.look, left)
-        return await _look_again(turn, now + timedelta(seconds=wait))
-    if own == free and not on_the_callers_word(attempt):
+    if left > 0:
+        return await _look_again(turn, now + timedelta(seconds=min(windows.look, left)))
+    seen_sent = abs((now - attempt.sent_at).total_seconds() - watched) <= windows.quiet
+    removed_since = recent if seen_sent else earliest
+    doubts = await _unowned(turn, doubtful(attempt, spec, found, removed_since=removed_since))
+    if doubts:
+        ids = ", ".join(job.ref.job_id for job in doubts[:NAMED])
+        turn.say(EventKind.TROUBLE, message=f"{attempt.provider} lists what may be this purchase: {ids}")
+    elif abs(ahead) <= FURTHEST and not on_the_callers_word(attempt):
         await release(turn, turn.attempt)
     return None
 
@@ -116,22 +128,52 @@ def matches(
     like = [
         job
         for job in found
-        if job.tag is None and first <= job.created_at <= last and _same_order(attempt, spec, job)
+        if job.tag is None
+        and first <= job.created_at <= last
+        and job.ref.model in _words(spec)
+        and _same_inputs(attempt, spec, job)
     ]
     return sorted(like, key=lambda job: (not _echoes_picture(job, spec, attempt), job.created_at))
 
 
-def _same_order(attempt: Attempt, spec: ModelSpec, job: Found) -> bool:
-    """Same model, same inputs. Pictures need not be equal, because vendors echo them as addresses of their
-    own; but no vendor echoes one where none was sent.
+def doubtful(
+    attempt: Attempt, spec: ModelSpec, found: Sequence[Found], *, removed_since: datetime
+) -> list[Found]:
+    """The listed jobs that nobody can tell from the attempt's: equal ones of whatever time, and those of its
+    model since `removed_since` whose inputs the vendor no longer tells.
     """
-    if attempt.fit.image is None and _echoed(job, spec) is not None:
+
+    def may_be(job: Found) -> bool:
+        if job.tag is not None:
+            return job.tag == attempt.tag
+        if job.ref.model not in ("", *_words(spec)):
+            return False
+        if not _told(job):
+            return job.created_at >= removed_since
+        return not attempt.tagged and _same_inputs(attempt, spec, job)
+
+    return [job for job in found if may_be(job)]
+
+
+def _words(spec: ModelSpec) -> tuple[str, str]:
+    """What a vendor calls the model."""
+    return spec.slug, spec.name
+
+
+def _told(job: Found) -> bool:
+    """Whether the list still says what was ordered."""
+    return any(value is not None for value in job.inputs.values())
+
+
+def _same_inputs(attempt: Attempt, spec: ModelSpec, job: Found) -> bool:
+    """Pictures need not be equal, because vendors echo them as addresses of their own; but no vendor echoes
+    one where none was sent.
+    """
+    if not _told(job) or (attempt.fit.image is None and _echoed(job, spec) is not None):
         return False
     picture = spec.inputs.get("image", "")
     words = {picture, picture.partition(".")[0]}
-    return job.ref.model in (spec.slug, spec.name) and _plain(job.inputs, words) == _plain(
-        attempt.fit.inputs, words
-    )
+    return _plain(job.inputs, words) == _plain(attempt.fit.inputs, words)
 
 
 def _plain(inputs: Mapping[str, object], pictures: set[str]) -> dict[str, object]:
@@ -201,6 +243,15 @@ async def release(turn: Turn, unknown: Attempt) -> None:
     turn.say(EventKind.ATTEMPT_ENDED, failure=proven, cost=attempt.cost)
 
 
-async def _look_again(turn: Turn, due: datetime) -> datetime:
-    await turn.save(replace(turn.attempt, due_at=due))
+async def _trouble(turn: Turn, backend: Backend, error: Exception) -> datetime:
+    """The list could not be read, or not to its end: that proves nothing."""
+    said = failure_of(error, explain=backend.provider.explain, stage="poll")
+    failure, trouble = sane_failure(said, key_of(backend)), turn.attempt.trouble + 1
+    turn.say(EventKind.TROUBLE, failure=failure, message=failure.message)
+    wait = max(1.0, backoff(trouble))
+    return await _look_again(turn, turn.clock.now() + timedelta(seconds=wait), trouble=trouble)
+
+
+async def _look_again(turn: Turn, due: datetime, *, trouble: int = 0) -> datetime:
+    await turn.save(replace(turn.attempt, due_at=due, trouble=trouble))
     return due

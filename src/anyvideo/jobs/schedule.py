@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 from anyvideo.catalog.spec import ModelSpec
 from anyvideo.types.job import Attempt, Job
+from anyvideo.types.states import AttemptState
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -66,7 +67,17 @@ def patience_over(attempt: Attempt, now: datetime, watched: float) -> bool:
     return now >= attempt.created_at + timedelta(seconds=attempt.patience)
 
 
-def soonest(*moments: datetime | None) -> datetime:
-    """The earliest of the moments that are given."""
-    known: Sequence[datetime] = [moment for moment in moments if moment is not None]
-    return min(known)
+def in_time(job: Job, now: datetime, longest: float) -> Job:
+    """The job, due at once where the wall clock was set back since its due time was written.
+
+    No wait of ours is longer than `longest` seconds. A refused order waits for as long as its vendor said:
+    there the history tells.
+    """
+    attempt = job.attempt
+    if attempt is None or attempt.due_at is None:
+        return job
+    if attempt.state is AttemptState.HELD:
+        set_back = any(now < write.at for write in attempt.writes[-1:])
+    else:
+        set_back = now < attempt.due_at - timedelta(seconds=longest)
+    return replace(job, attempts=(*job.attempts[:-1], replace(attempt, due_at=None))) if set_back else job

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -100,9 +100,14 @@ class Turn:
             point(f"{name}.after")
         return True
 
-    async def end(self, status: JobStatus, **changes: Any) -> None:
-        """Write how the job ended, and tell."""
-        after = replace(self.job, status=status, **changes)
+    async def end(self, status: JobStatus, *, failure: Failure | None, left_out: Sequence[str] = ()) -> None:
+        """Write how the job ended, and tell. `left_out`: which models could not follow the last, and why."""
+        attempts = self.job.attempts
+        if failure is not None and left_out:
+            message = f"{failure.message}; nothing followed: {'; '.join(left_out)}"
+            failure = replace(failure, message=message)
+            attempts = (*attempts[:-1], replace(attempts[-1], failure=failure))
+        after = replace(self.job, status=status, failure=failure, attempts=attempts)
         self._took(await self.store.write(self.lease, self.job, after, now=self.clock.now()))
         self.say(EventKind.JOB_ENDED, message=status.value, cost=self.job.cost)
 

@@ -51,7 +51,10 @@ class Submission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A job that the vendor lists: for telling whether a lost submit was taken."""
+    """A job that the vendor lists: for telling whether a lost submit was taken.
+
+    `inputs` are empty where the vendor no longer tells them: such a job may be any order of its model.
+    """
 
     ref: Ref
     update: Update
@@ -116,7 +119,10 @@ class Finds(Protocol):
     """The vendor lists recent jobs."""
 
     async def find(self, since: datetime) -> Sequence[Found]:
-        """Jobs created since then, newest first."""
+        """All jobs created since then, newest first: what is not among them was never taken.
+
+        Raises ServiceError where the list could not be read to its end, or tells less than that.
+        """
         ...
 
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from lumaai import AsyncLumaAI
 
 PAGE = 100
-MOST_PAGES = 20
+MOST_PAGES = 200
 _NOT_INPUTS = frozenset({"model", "generation_type", "callback_url"})
 
 
@@ -89,19 +89,25 @@ class Luma:
             return None
 
     async def find(self, since: datetime) -> Sequence[Found]:
-        """Generations created since then, with their inputs as Luma echoes them."""
+        """Generations created since then, with their inputs as Luma echoes them.
+
+        Raises ServiceError where not all of them could be read.
+        """
         found: list[Found] = []
-        for number in range(MOST_PAGES):
-            call = self._client.generations.list(limit=PAGE, offset=number * PAGE)
+        offset = 0
+        for _ in range(MOST_PAGES):
+            call = self._client.generations.list(limit=PAGE, offset=offset)
             page = json_object(await self._context.exchange(call))
             results = page.get("generations")
             if not isinstance(results, list):
                 raise ServiceError("Luma's list has no generations", transient=True)
-            seen = [one for item in results if (one := _found(item))]
+            seen = [_found(item) for item in results]
+            offset += len(seen)
             found += [one for one in seen if one.created_at >= since]
-            if page.get("has_more") is not True or any(one.created_at < since for one in seen):
-                break
-        return sorted(found, key=lambda one: one.created_at, reverse=True)
+            more = page.get("has_more")
+            if not (seen if more is None else more) or any(one.created_at < since for one in seen):
+                return sorted(found, key=lambda one: one.created_at, reverse=True)
+        raise ServiceError("Luma's list is too long to be read to the end", transient=True)
 
     def explain(self, reply: Reply) -> ProviderError:
         """By status, and by the text where that says more: Luma documents neither codes nor statuses."""
@@ -140,10 +146,10 @@ def _inputs(request: object) -> dict[str, object]:
     return inputs
 
 
-def _found(item: object) -> Found | None:
+def _found(item: object) -> Found:
     created = time_in(item, "created_at")
     if not isinstance(item, dict) or created is None or text_in(item, "id") is None:
-        return None
+        raise ServiceError("Luma lists a generation without an id or a time", transient=True)
     request = item.get("request")
     model = text_in(item, "model") or text_in(request, "model") or ""
     callback = text_in(request, "callback_url")

@@ -17,6 +17,7 @@ BALANCE_CENTS: Final = 100_000
 _RATIOS: Final = ("1:1", "16:9", "9:16", "4:3", "3:4", "21:9", "9:21")
 _SHORT_SIDE: Final = {"540p": 540, "720p": 720, "1080p": 1080, "4k": 2160}
 _SECONDS: Final = {"5s": 5, "9s": 9}
+PAGE: Final = 100
 _KEYS: Final = (
     "generation_type",
     "model",
@@ -121,6 +122,7 @@ class _Api:
             limit, offset = (int(request.query_params.get(name, value)) for name, value in _PAGING)
         except ValueError:
             return detail(400, "limit and offset must be whole numbers")
+        limit = min(limit, PAGE)
         shown = jobs[offset : offset + limit]
         return JSONResponse(
             {
@@ -144,7 +146,7 @@ class _Api:
         return JSONResponse({"message": "pong"})
 
 
-_PAGING: Final = (("limit", 100), ("offset", 0))
+_PAGING: Final = (("limit", PAGE), ("offset", 0))
 
 
 def _wrong_choice(body: Mapping[str, Any]) -> str | None:

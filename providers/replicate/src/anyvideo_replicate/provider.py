@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from replicate.client import Client
 
 SHORTEST_DEADLINE = 5
-MOST_PAGES = 20
+MOST_PAGES = 200
 _PREDICTIONS = "/v1/predictions"
 
 
@@ -105,7 +105,10 @@ class Replicate:
         return read_prediction(fields, now=self._context.clock.now())
 
     async def find(self, since: datetime) -> Sequence[Found]:
-        """Predictions made by API since then, newest first, with the inputs as Replicate echoes them."""
+        """Predictions since then, newest first, with their inputs until Replicate removes those.
+
+        Raises ServiceError where not all of them could be read.
+        """
         query: str | None = urlencode({"created_after": since.isoformat()})
         found: list[Found] = []
         for _ in range(MOST_PAGES):
@@ -114,17 +117,18 @@ class Replicate:
             results = page.get("results")
             if not isinstance(results, list):
                 raise ServiceError("Replicate's list has no results", transient=True)
-            found += [one for item in results if (one := self._found(item)) and one.created_at >= since]
+            seen = [self._found(item) for item in results]
+            found += [one for one in seen if one.created_at >= since]
             query = urlsplit(text_in(page, "next") or "").query
-            if not query:
-                break
-        return found
+            if not query or any(one.created_at < since for one in seen):
+                return found
+        raise ServiceError("Replicate's list is too long to be read to the end", transient=True)
 
-    def _found(self, item: object) -> Found | None:
+    def _found(self, item: object) -> Found:
         created = time_in(item, "created_at")
         if not isinstance(item, dict) or created is None or text_in(item, "id") is None:
-            return None
-        inputs = item.get("input")
+            raise ServiceError("Replicate lists a prediction without an id or a time", transient=True)
+        inputs = None if item.get("data_removed") is True else item.get("input")
         return Found(
             ref=_named(item),
             update=self._read(item),

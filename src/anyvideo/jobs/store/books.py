@@ -63,8 +63,8 @@ def _hold(
     sql: sqlite3.Connection, attempt: Attempt, micros: int, budgets: Sequence[Budget], now: datetime
 ) -> list[Threshold]:
     crossed = []
-    for budget in sorted(budgets, key=lambda budget: budget.rank):
-        key, limit = budget.key(now), budget.limit_micros
+    for key, budget in _smallest(budgets, now):
+        limit = budget.limit_micros
         sql.execute("INSERT INTO budgets (id) VALUES (?) ON CONFLICT (id) DO NOTHING", (key,))
         taken = sql.execute(
             "UPDATE budgets SET held_micros = held_micros + ? WHERE id = ?"
@@ -80,6 +80,13 @@ def _hold(
         sql.execute("INSERT INTO holds VALUES (?, ?, ?, ?)", (attempt.id, key, limit, micros))
         crossed += _crossed(budget, before=taken[0] - micros, after=taken[0])
     return crossed
+
+
+def _smallest(budgets: Sequence[Budget], now: datetime) -> list[tuple[str, Budget]]:
+    """Of budgets over the same money the one with the smallest limit, by key; the innermost scope first."""
+    falling = sorted(budgets, key=lambda budget: budget.limit_micros, reverse=True)
+    smallest = {budget.key(now): budget for budget in falling}
+    return sorted(smallest.items(), key=lambda item: item[1].rank)
 
 
 def _crossed(budget: Budget, *, before: int, after: int) -> list[Threshold]:

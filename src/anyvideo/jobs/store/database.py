@@ -24,7 +24,11 @@ R = TypeVar("R")
 MEMORY = "memory:"
 BUSY_SECONDS = 30.0
 SAFE_WAL = (3, 51, 3)
-NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ceph"})
+NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "glusterfs", "beegfs", "gpfs"}
+    | {"vboxsf", "fuse.vmhgfs-fuse", "fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.juicefs"}
+    | {"fuse.s3fs", "fuse.gcsfuse", "fuse.rclone"}
+)
 _HINT = 'set ANYVIDEO_STORE to a writable file on this machine, or to "memory:" to keep nothing'
 
 
@@ -75,16 +79,20 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Commit on leaving, roll back on any error."""
+        """Commit on leaving, roll back on any error.
+
+        A commit that a reader holds up leaves the transaction open; a full disk makes SQLite end it itself.
+        """
         sql = self.sql
         try:
             sql.execute("BEGIN IMMEDIATE")
             try:
                 yield sql
+                sql.execute("COMMIT")
             except BaseException:
-                sql.execute("ROLLBACK")
+                if sql.in_transaction:
+                    sql.execute("ROLLBACK")
                 raise
-            sql.execute("COMMIT")
         except sqlite3.OperationalError as error:
             raise StoreError(f"the store {self.name} cannot be written: {error}", hint=_HINT) from error
 

@@ -20,6 +20,8 @@ from anyvideo.types.money import Quote
 from anyvideo.types.states import AttemptState
 
 NO_SUCH_MODEL: Final = "conformance/no-such-model"
+MANY: Final = 250
+"""More jobs than a vendor tells on one page."""
 
 
 class Abilities:
@@ -141,6 +143,35 @@ class Abilities:
                 return
             broken(
                 "listing", expected="find raises when the vendor does not answer", got=f"{len(found)} jobs"
+            )
+
+        wire.run(work)
+
+    def test_a_long_list_is_read_to_its_end(self, wire: Bench) -> None:
+        """What is on a page that was not read would be taken for something that the vendor never took."""
+
+        async def work(opened: Opened) -> None:
+            provider = opened.provider
+            if not isinstance(provider, Finds):
+                pytest.skip("this provider does not list")
+            wire.pass_time(3600.0)
+            since, jobs = wire.clock.now() - timedelta(seconds=1), wire.vendor.world.jobs
+            sold = jobs[(await opened.bought()).ref.job_id]
+            ids = [sold.id, *(f"{sold.id}-{number}" for number in range(MANY))]
+            jobs.update({one: replace(sold, id=one) for one in ids[1:]})
+            try:
+                found = await opened.free(lambda: provider.find(since))
+            except (ProviderError, RefusedByVendor):
+                return
+            finally:
+                for one in ids[1:]:
+                    del jobs[one]
+            told = {one.ref.job_id for one in found}
+            require(
+                told == set(ids),
+                "listing",
+                expected=f"all {len(ids)} jobs since then, or an error",
+                got=f"{len(told)} of them",
             )
 
         wire.run(work)
