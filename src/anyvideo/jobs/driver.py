@@ -22,6 +22,8 @@ from anyvideo.types.errors import StillRunning
 from anyvideo.types.job import Job
 
 logger = logging.getLogger("anyvideo")
+TICK = 1e-6
+"""Seconds; what datetimes resolve. What is due within it is due, or rounding would wait for nothing for ever."""
 
 
 @dataclass(slots=True)
@@ -105,7 +107,7 @@ class Driver:
     async def _run(self, tasks: TaskGroup) -> None:
         while True:
             self._wake = anyio.Event()
-            while self._heap and self._heap[0][0] <= self._clock.monotonic():
+            while self._heap and self._heap[0][0] <= self._clock.monotonic() + TICK:
                 _, _, job_id = heapq.heappop(self._heap)
                 tasks.start_soon(self._advance, job_id)
             await self._until_next()
