@@ -23,7 +23,7 @@ from anyvideo.types.job import Job
 
 logger = logging.getLogger("anyvideo")
 TICK = 1e-6
-"""Seconds, as datetimes resolve them. Due within it is due now: rounding must not make a job wait for ever."""
+"""Seconds, as datetimes resolve them. Due within it is due now: rounding must make no job wait for ever."""
 
 
 @dataclass(slots=True)
