@@ -132,3 +132,29 @@ async def test_of_two_budgets_of_one_scope_the_smaller_holds(house: House, limit
         used = await client.budgets()
     assert {(one.held_micros, one.spent_micros) for one in used} == {(0, 600_000)}
     assert len(only.orders) == 1
+
+
+async def test_a_failed_model_that_cost_more_than_was_held_leaves_no_room_that_is_not_there(
+    house: House,
+) -> None:
+    """Somebody else tries to buy at the very moment when the bill has come."""
+    budgets = [Budget("1.00", scope=ALICE)]
+    first = FakeProvider("one").fails(GenerationFailed("no"), cost="0.90").costs("0.20")
+    third = FakeProvider("three").costs("0.60")
+    competed: list[object] = []
+    settings = load_settings(environ={}, folder=house.folder)
+
+    def compete(event: Event) -> None:
+        if event.kind is EventKind.ATTEMPT_ENDED:
+            try:
+                competed.append(other.submit("a hare", models="three", budgets=budgets))
+            except BudgetExceeded as error:
+                competed.append(error)
+
+    with Client(store=house.folder / "jobs.db", settings=settings, **chain(third)) as other:
+        async with house.client(on_event=compete, budgets=budgets, **chain(first)) as client:
+            with pytest.raises(AllModelsFailed):
+                await client.generate("a fox", models="one")
+            [used] = await client.budgets()
+    assert [type(one) for one in competed] == [BudgetExceeded]
+    assert (used.held_micros, used.spent_micros) == (0, 900_000)

@@ -213,10 +213,11 @@ async def test_an_equal_purchase_of_ours_does_not_hold_a_later_one(house: House,
         assert (await client.generate("a fox", models=[model, NEXT])).model == NEXT
 
 
-@pytest.mark.parametrize(("hours", "held"), [(1, True), (7, False)])
-async def test_an_equal_purchase_of_somebody_elses_holds_a_later_one_for_some_hours(
-    house: House, hours: int, held: bool
+@pytest.mark.parametrize(("hours", "held"), [(0.2, True), (1, False)])
+async def test_an_equal_purchase_of_somebody_elses_holds_a_later_one_for_some_minutes(
+    house: House, hours: float, held: bool
 ) -> None:
+    """Whoever has watched since the sending knows when it was."""
     await bought(house, LUMA, store=house.folder / "other.db")
     await house.clock.sleep(hours * 3600)
     house.server.fault("luma", "disconnect_before_accept", times=1)
@@ -224,6 +225,34 @@ async def test_an_equal_purchase_of_somebody_elses_holds_a_later_one_for_some_ho
         with pytest.raises(OutcomeUnknown if held else AllModelsFailed):
             await client.generate("a fox", models=LUMA)
         await settled_by_a_person(client)
+    assert len(house.charges()) == 1
+
+
+@pytest.mark.parametrize(("hours", "held"), [(1, True), (7, False)])
+async def test_it_holds_one_for_some_hours_where_another_process_looks(
+    house: House, hours: float, held: bool
+) -> None:
+    """It cannot know how right the clock was."""
+    await bought(house, LUMA, store=house.folder / "other.db")
+    await house.clock.sleep(hours * 3600)
+    job = await left_lost(house, LUMA, "disconnect_before_accept")
+    async with house.client() as client:
+        if held:
+            with pytest.raises(OutcomeUnknown):
+                await client.wait(job)
+        else:
+            assert (await client.wait(job)).model == NEXT
+        await settled_by_a_person(client)
+    assert len(house.charges()) == (1 if held else 2)
+
+
+async def test_a_clock_that_was_as_wrong_as_the_next_process_is_late_buys_nothing_twice(house: House) -> None:
+    """The times then look as if nothing had happened in between."""
+    job = await left_lost(house, REPLICATE, clock=Off(house.clock, 120))
+    await house.clock.sleep(2 * 3600)
+    async with house.client() as client:
+        with pytest.raises(OutcomeUnknown):
+            await client.wait(job)
     assert len(house.charges()) == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,7 +18,7 @@ from anyvideo.plugins import Plugins
 from anyvideo.provider import ProviderContext, ProviderPlugin, VideoProvider
 from anyvideo.settings import Settings, overridden
 from anyvideo.types.clock import Clock
-from anyvideo.types.errors import PluginError
+from anyvideo.types.errors import AnyVideoError, MissingKey, PluginError, StoreError
 from anyvideo.types.job import Account
 
 if TYPE_CHECKING:
@@ -67,8 +68,19 @@ class Backends:
                 return spec
         raise PluginError(f"no installed provider declares {model}", field="model")
 
+    def check(self, model: str) -> None:
+        """That a purchase can be begun here: once money is held, what is missing would keep it held.
+
+        Raises ConfigurationError, of it PluginError and MissingKey, and StoreError as `get` does.
+        """
+        self.spec(model)
+        plugin = self.plugins.get(model.partition("/")[0])
+        self._key(plugin)
+        self.settings.base_url(plugin)
+        self._work(plugin)
+
     def account(self, name: str) -> Account:
-        """Whose money a provider spends here."""
+        """Whose money a provider spends here. Raises PluginError, MissingKey, and ConfigurationError."""
         plugin = self.plugins.get(name)
         key = self._key(plugin)
         secret = key.get_secret_value() if key is not None else ""
@@ -79,7 +91,7 @@ class Backends:
         )
 
     async def get(self, name: str) -> Backend:
-        """The opened provider. Raises PluginError or MissingKey."""
+        """The opened provider. Raises PluginError, MissingKey, and StoreError where it can keep no files."""
         async with self._lock:
             if name not in self._opened:
                 self._opened[name] = await self._open(self.plugins.get(name))
@@ -91,25 +103,48 @@ class Backends:
         await self._closing.aclose()
 
     def _key(self, plugin: ProviderPlugin) -> SecretStr | None:
-        """The provider's key as it was at its first use: what buys and what is recorded are the same."""
+        """The provider's key as it was at its first use: what buys and what is recorded are the same.
+
+        Raises MissingKey where the provider needs one and there is none.
+        """
         if plugin.name not in self._keys:
             self._keys[plugin.name] = self.settings.key(plugin)
-        return self._keys[plugin.name]
+        key = self._keys[plugin.name]
+        if key is None and plugin.needs_key:
+            raise MissingKey(
+                f"there is no key for {plugin.name} here",
+                field=plugin.key_variables[0],
+                hint=f"set {' or '.join(plugin.key_variables)}",
+            )
+        return key
+
+    def _work(self, plugin: ProviderPlugin) -> Path:
+        """The provider's own folder. Raises StoreError where it cannot be made or written."""
+        work = self._folder / "work" / plugin.name
+        try:
+            work.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not os.access(work, os.W_OK | os.X_OK):
+                raise PermissionError("it cannot be written")
+        except OSError as error:
+            raise StoreError(
+                f"the folder {work} cannot be used: {error.strerror or error}",
+                field="store",
+                hint="make it a folder that can be written, or set ANYVIDEO_STORE to a file elsewhere",
+            ) from error
+        return work
 
     async def _open(self, plugin: ProviderPlugin) -> Backend:
-        work = self._folder / "work" / plugin.name
-        work.mkdir(parents=True, exist_ok=True, mode=0o700)
         context = await self._closing.enter_async_context(
             open_context(
                 ProviderContext,
                 key=self._key(plugin),
                 base_url=self.settings.base_url(plugin),
                 clock=self._clock,
-                work=work,
+                work=self._work(plugin),
                 timeouts=self.settings.timeouts,
             )
         )
-        provider = plugin.open(context)
+        provider = _opened(plugin, context)
         self._closing.push_async_callback(provider.aclose)
         return Backend(
             plugin=plugin,
@@ -118,3 +153,13 @@ class Backends:
             storage=self.settings.storage,
             callback=self.settings.callback,
         )
+
+
+def _opened(plugin: ProviderPlugin, context: ProviderContext) -> VideoProvider:
+    """What a vendor's library says is not repeated: it may hold the key."""
+    try:
+        return plugin.open(context)
+    except AnyVideoError:
+        raise
+    except Exception as error:
+        raise PluginError(f"{plugin.name} cannot be opened: {type(error).__name__}") from error

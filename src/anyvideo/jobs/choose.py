@@ -1,4 +1,4 @@
-"""Which candidate comes next, and whether the cap allows it. Pure."""
+"""Which candidate comes next, and whether the cap allows it. Writes nothing to the record."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Protocol
 from anyvideo.catalog.spec import ModelSpec
 from anyvideo.jobs.schedule import patience
 from anyvideo.routing.after import AFTER, next_candidate, ruled_out
-from anyvideo.types.errors import BudgetExceeded
+from anyvideo.types.errors import BudgetExceeded, ConfigurationError, StoreError
 from anyvideo.types.job import Account, Attempt, Failure, Job, Write
 from anyvideo.types.money import dollars
 from anyvideo.types.plan import Candidate, Plan
@@ -19,10 +19,14 @@ from anyvideo.types.states import AttemptState, JobStatus
 
 
 class Shelf(Protocol):
-    """Finds a model's spec, and whose money its provider spends."""
+    """Finds a model's spec, whether it can be bought here, and whose money its provider spends."""
 
     def spec(self, model: str) -> ModelSpec:
         """Raises PluginError when its plugin is not here."""
+        ...
+
+    def check(self, model: str) -> None:
+        """Raises ConfigurationError when its plugin or key is missing here, StoreError for its folder."""
         ...
 
     def account(self, name: str) -> Account:
@@ -32,36 +36,52 @@ class Shelf(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """The next attempt, or how the job ends. `over_cap` says of each model that max_cost left out why."""
+    """The next attempt, or how the job ends.
+
+    `left_out` says why of each model that max_cost, or what is missing here, left out.
+    """
 
     attempt: Attempt | None = None
     status: JobStatus = JobStatus.FAILED
     failure: Failure | None = None
-    over_cap: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 def choose(job: Job, shelf: Shelf, now: datetime, *, skipped: Collection[str] = ()) -> Choice:
     """The next attempt of a job whose latest one has ended, or which has none yet.
 
-    `skipped` are models that a budget has turned down; what does not fit the job's own cap is skipped here.
+    `skipped` are models that a budget has turned down; what does not fit the job's own cap, and what follows
+    another and cannot be begun here, is left out. A first one that cannot raises what `Shelf.check` does.
     """
     last = job.attempt
     if job.cancel_requested:
         return Choice(status=JobStatus.CANCELED, failure=last.failure if last else None)
-    passed, over_cap = [(model, "") for model in skipped], []
+    passed, left_out = [(model, "") for model in skipped], []
     while (candidate := _following(job, passed)) is not None:
-        if candidate.model not in skipped and affordable(job, candidate):
+        why_not = _why_not(job, candidate, shelf)
+        if why_not is None:
             return Choice(attempt=_attempt(job, candidate, shelf, now))
         passed.append((candidate.model, candidate.vendor))
-        if candidate.model not in skipped:
-            over_cap.append(_over_cap(job, candidate))
-    return Choice(failure=last.failure if last else None, over_cap=tuple(over_cap))
+        left_out.append(why_not)
+    return Choice(failure=last.failure if last else None, left_out=tuple(left_out))
 
 
 def affordable(job: Job, candidate: Candidate) -> bool:
     """Whether the candidate's ceiling fits what the cap leaves. Unknown ceilings were let in by the plan."""
     cap = job.options.max_cost_micros
     return cap is None or spent(job) + (candidate.quote.ceiling_micros or 0) <= cap
+
+
+def _why_not(job: Job, candidate: Candidate, shelf: Shelf) -> str | None:
+    if not affordable(job, candidate):
+        return _over_cap(job, candidate)
+    try:
+        shelf.check(candidate.model)
+    except (ConfigurationError, StoreError) as error:
+        if not job.attempts:
+            raise
+        return f"{candidate.model}: {error}"
+    return None
 
 
 def _over_cap(job: Job, candidate: Candidate) -> str:

@@ -65,6 +65,7 @@ class Engine:
         self._lease_seconds = backends.settings.windows.lease
         self._owners: dict[int, str] = {}
         self._watched: dict[str, float] = {}
+        self._sent: set[str] = set()
         self._handles = Handles(clock)
 
     async def advance(self, job_id: str) -> Advance:
@@ -161,6 +162,7 @@ class Engine:
     async def _drive(self, turn: Turn, backend: Backend, spec: ModelSpec) -> datetime | None:
         match turn.attempt.state:
             case S.CREATED | S.HELD:
+                self._sent.add(turn.attempt.id)
                 return await submit(turn, backend, spec)
             case S.SENDING:
                 return await self._interrupted_submit(turn, backend)
@@ -175,8 +177,8 @@ class Engine:
 
     async def _unknown(self, turn: Turn, backend: Backend, spec: ModelSpec) -> datetime | None:
         """Find out whether a lost submit was taken; where nobody can tell, do what the caller chose."""
-        windows = self._settings.windows
-        due = await reconcile(turn, backend, spec, windows, watched=self._watched_for(turn))
+        windows, here = self._settings.windows, turn.attempt.id in self._sent
+        due = await reconcile(turn, backend, spec, windows, watched=self._watched_for(turn), sent_here=here)
         if due is None and turn.attempt.state is S.UNKNOWN and may_buy_again(turn.job):
             await self._next(turn)
         return due
@@ -246,7 +248,7 @@ class Engine:
             choice = choose(turn.job, self._backends, self._clock.now(), skipped=over)
             if choice.attempt is None:
                 if turn.job.status is not JobStatus.UNKNOWN:
-                    left_out = (*over.values(), *choice.over_cap)
+                    left_out = (*over.values(), *choice.left_out)
                     await turn.end(choice.status, failure=choice.failure, left_out=left_out)
                 return
             try:

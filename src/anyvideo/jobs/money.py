@@ -43,15 +43,19 @@ def _hold(before: Attempt | None, after: Attempt) -> int | None:
 
 def _settle(before: Job | None, after: Job, known: Attempt | None, attempt: Attempt) -> int | None:
     """The cost, once. While the job goes on, that of its latest attempt waits for the job's next write: that
-    may hold for the next attempt, and nobody else must get the money in between.
+    may hold for the next attempt, and nobody else must get the money in between. A cost above the hold is
+    settled at once: the hold does not keep its place.
     """
     if attempt.cost is None:
         return None
+    covered = attempt.cost.micros <= (attempt.quote.ceiling_micros or 0)
     if known is not None and known.cost is not None:
-        done = before is not None and (before.finished or before.attempts[-1].id != attempt.id)
-        return None if done else attempt.cost.micros
-    waits = not after.finished and after.attempts[-1].id == attempt.id
-    return None if waits else attempt.cost.micros
+        return attempt.cost.micros if covered and _waits(before, attempt) else None
+    return None if covered and _waits(after, attempt) else attempt.cost.micros
+
+
+def _waits(job: Job | None, attempt: Attempt) -> bool:
+    return job is not None and not job.finished and job.attempts[-1].id == attempt.id
 
 
 HELD_STATES = frozenset(AttemptState) - {

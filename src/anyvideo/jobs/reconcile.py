@@ -45,15 +45,16 @@ def can_tell(backend: Backend) -> bool:
 
 
 async def reconcile(
-    turn: Turn, backend: Backend, spec: ModelSpec, windows: Windows, *, watched: float
+    turn: Turn, backend: Backend, spec: ModelSpec, windows: Windows, *, watched: float, sent_here: bool
 ) -> datetime | None:
     """Look once. Adopt the job that is ours, or release the hold when it provably does not exist.
 
     The last look, after the quiet window, goes `REACH` further back, and whatever it shows that may be ours
     and belongs to no attempt keeps the money held: until somebody has it, or a person decides.
 
-    `watched` is for how many monotonic seconds this process has looked: a wall clock may jump. Returns when
-    to look again; None: decided, or nothing can be found out.
+    `watched` is for how many monotonic seconds this process has looked: a wall clock may jump. Only a process
+    that itself sent it (`sent_here`) can know that it has not. Returns when to look again; None: decided, or
+    nothing can be found out.
     """
     attempt, now = turn.attempt, turn.clock.now()
     provider = backend.provider
@@ -78,31 +79,31 @@ async def reconcile(
     except Exception as error:
         return await _trouble(turn, backend, error)
     ahead = vendor_ahead(record, now)
-    free = await _unowned(turn, matches(attempt, spec, found, windows, ahead=ahead))
+    free = await _unowned(turn, matches(attempt, spec, found, windows, ahead=ahead or timedelta(0)))
     own = [job for job in free if not _is_a_rivals(job, attempt, spec, rivals)]
     for job in own:
         if await adopt(turn, job, spec):
             return None
     if left > 0:
         return await _look_again(turn, now + timedelta(seconds=min(windows.look, left)))
-    seen_sent = abs((now - attempt.sent_at).total_seconds() - watched) <= windows.quiet
-    removed_since = recent if seen_sent else earliest
-    doubts = await _unowned(turn, doubtful(attempt, spec, found, removed_since=removed_since))
+    jumped = abs((now - attempt.sent_at).total_seconds() - watched) > windows.quiet
+    steady = sent_here and ahead is not None and not jumped
+    doubts = await _unowned(turn, doubtful(attempt, spec, found, since=recent if steady else earliest))
     if doubts:
         ids = ", ".join(job.ref.job_id for job in doubts[:NAMED])
         turn.say(EventKind.TROUBLE, message=f"{attempt.provider} lists what may be this purchase: {ids}")
-    elif abs(ahead) <= FURTHEST and not on_the_callers_word(attempt):
+    elif abs(ahead or timedelta(0)) <= FURTHEST and not on_the_callers_word(attempt):
         await release(turn, turn.attempt)
     return None
 
 
-def vendor_ahead(record: CallRecord, now: datetime) -> timedelta:
-    """How far the vendor's clock is ahead of ours, as its answer's Date says; nothing where it says none."""
+def vendor_ahead(record: CallRecord, now: datetime) -> timedelta | None:
+    """How far the vendor's clock is ahead of ours, as its answer's Date says; None where it says none."""
     said = record.reply.headers.get("date") if record.reply is not None else None
     try:
         date = parsedate_to_datetime(said or "")
     except ValueError:
-        return timedelta(0)
+        return None
     return date.astimezone(UTC) - now
 
 
@@ -136,21 +137,19 @@ def matches(
     return sorted(like, key=lambda job: (not _echoes_picture(job, spec, attempt), job.created_at))
 
 
-def doubtful(
-    attempt: Attempt, spec: ModelSpec, found: Sequence[Found], *, removed_since: datetime
-) -> list[Found]:
-    """The listed jobs that nobody can tell from the attempt's: equal ones of whatever time, and those of its
-    model since `removed_since` whose inputs the vendor no longer tells.
+def doubtful(attempt: Attempt, spec: ModelSpec, found: Sequence[Found], *, since: datetime) -> list[Found]:
+    """The jobs listed since then that nobody can tell from the attempt's: equal ones, and those of its model
+    whose inputs the vendor no longer tells.
     """
 
     def may_be(job: Found) -> bool:
+        if job.created_at < since:
+            return False
         if job.tag is not None:
             return job.tag == attempt.tag
         if job.ref.model not in ("", *_words(spec)):
             return False
-        if not _told(job):
-            return job.created_at >= removed_since
-        return not attempt.tagged and _same_inputs(attempt, spec, job)
+        return not _told(job) or (not attempt.tagged and _same_inputs(attempt, spec, job))
 
     return [job for job in found if may_be(job)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -95,15 +96,32 @@ def used_of(sql: sqlite3.Connection, budget: Budget, now: datetime) -> Used:
 
 
 def kept_input(image: Image, folder: Path) -> Image:
+    """Raises StoreError, and leaves nothing, where it cannot be kept."""
     content = image.data if image.data is not None else Path(str(image.path)).read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     kept = folder / digest
     if not kept.exists():
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        part = folder / f"{digest}.{os.getpid()}.part"
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _write_whole(kept, content)
+        except OSError as error:
+            raise StoreError(
+                f"a picture cannot be kept in {folder}: {error.strerror or error}",
+                field="store",
+                hint="make room there and let it be written, or set ANYVIDEO_STORE to a file elsewhere",
+            ) from error
+    return replace(image, data=None, path=kept, size=len(content), sha256=digest)
+
+
+def _write_whole(target: Path, content: bytes) -> None:
+    part = target.with_name(f"{target.name}.{os.getpid()}.part")
+    try:
         with part.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        part.replace(kept)
-    return replace(image, data=None, path=kept, size=len(content), sha256=digest)
+        part.replace(target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise
