@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
 
+from anyvideo.net.line import Line
 from anyvideo.net.sanitize import origin_and_path, origin_of
 from anyvideo.net.scopes import current_call
 from anyvideo.net.wire import CallRecord, Reply, Scope, Timeouts
@@ -64,22 +64,6 @@ class Tls:
         if self._context is None:
             self._context = httpx.create_ssl_context()
         return self._context
-
-
-class Line(AiohttpTransport):
-    """aiohttp under httpx, whose errors name only the class of aiohttp's: those hold the whole address, which
-    may be signed, in their texts, and some of them are none of httpx's.
-    """
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Raises httpx.TransportError, without a cause, for all that goes wrong on the line."""
-        try:
-            return await super().handle_async_request(request)
-        except httpx.TransportError as error:
-            kind, name = type(error), type(error.__cause__ or error).__name__
-        except aiohttp.ClientError as error:
-            kind, name = httpx.RemoteProtocolError, type(error).__name__
-        raise kind(name, request=request)
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
