@@ -8,7 +8,7 @@ from typing import Any
 import PIL.Image
 import pytest
 
-from anyvideo import BatchFailed, IdempotencyConflict, InvalidRequest, Plugins, VideoRefused
+from anyvideo import BatchFailed, IdempotencyConflict, Image, InvalidRequest, Plugins, VideoRefused
 from anyvideo.provider import hookimpl
 
 from .conftest import House
@@ -147,6 +147,123 @@ async def test_other_reference_pictures_make_another_batch(house: House) -> None
     assert await run() != first
     with pytest.raises(IdempotencyConflict):
         await run(batch_id="mine")
+
+
+GIF, CUT_OFF = b"GIF89a, and more", b"\x89PNG\r\n\x1a\n and no more"
+BROKEN: list[Any] = [GIF, CUT_OFF, "data:image/png;base64,AAAA", "data:image/png;base64", Image(data=GIF)]
+
+
+@pytest.mark.parametrize("batch_id", [None, "mine"])
+@pytest.mark.parametrize("content", [GIF, CUT_OFF])
+async def test_content_that_is_no_picture_never_passes_for_the_picture(
+    house: House, batch_id: str | None, content: bytes
+) -> None:
+    lake = picture(house.folder / "lake.png")
+    wish: dict[str, Any] = {"models": RUNWAY, "batch_id": batch_id}
+    async with house.client() as client:
+        await client.batch(scenes(lake), **wish)
+        lake.write_bytes(content)
+        with pytest.raises(InvalidRequest, match="clip 0: the image is") as caught:
+            await client.batch(scenes(lake), **wish)
+    assert caught.value.field == "image"
+    assert len(house.charges()) == 3
+
+
+@pytest.mark.parametrize("other", BROKEN)
+async def test_other_content_that_is_no_picture_never_passes_for_the_picture(
+    house: House, other: Any
+) -> None:
+    lake = picture(house.folder / "lake.png")
+    async with house.client() as client:
+        await client.batch([{"prompt": "a fox", "image": lake}], models=RUNWAY, batch_id="mine")
+        with pytest.raises(InvalidRequest, match="clip 0: the "):
+            await client.batch([{"prompt": "a fox", "image": other}], models=RUNWAY, batch_id="mine")
+        with pytest.raises(InvalidRequest, match="clip 0: she: the "):
+            await client.batch(
+                [{"prompt": "a fox", "image": lake, "reference_images": {"she": other}}],
+                models=RUNWAY,
+                batch_id="mine",
+            )
+
+
+async def test_a_picture_of_another_name_never_passes_for_one_that_is_gone(house: House) -> None:
+    lake, hill = picture(house.folder / "lake.png"), picture(house.folder / "hill.png", "maroon")
+    pair = [{"prompt": "it moves", "image": lake}, {"prompt": "it moves", "image": hill}]
+    wish: dict[str, Any] = {"models": RUNWAY, "batch_id": "mine"}
+    async with house.client() as client:
+        await client.batch(pair, **wish)
+        lake.unlink()
+        hill.unlink()
+        assert (await client.batch(pair, **wish)).successful == 2
+        swapped = [{**pair[0], "image": hill}, {**pair[1], "image": lake}]
+        for clips in (swapped, [{**pair[0], "image": house.folder / "lak.png"}, pair[1]]):
+            with pytest.raises(InvalidRequest, match=r"clip 0: .*cannot be read"):
+                await client.batch(clips, **wish)
+            with pytest.raises(IdempotencyConflict, match="clip 0"):
+                await client.batch(clips, image_fallback="text", **wish)
+    assert len(house.charges()) == 2
+
+
+@pytest.mark.parametrize("batch_id", [None, "mine"])
+async def test_other_reference_pictures_never_pass_for_those_that_are_gone(
+    house: House, batch_id: str | None
+) -> None:
+    async def run(**references: Path) -> str:
+        async with house.client() as client:
+            requests = [{"prompt": "a fox", "reference_images": references}]
+            return (await client.batch(requests, models=RUNWAY, batch_id=batch_id)).id
+
+    she, he = picture(house.folder / "she.png"), picture(house.folder / "he.png", "maroon")
+    first = await run(she=she, he=he)
+    she.unlink()
+    assert await run(she=she, he=he) == first
+    for references in ({"she": house.folder / "her.png", "he": he}, {"she": she}, {"it": she, "he": he}):
+        with pytest.raises(InvalidRequest, match=r"cannot be read"):
+            await run(**references)
+    picture(he, "teal")
+    with pytest.raises(InvalidRequest, match=r"cannot be read"):
+        await run(she=she, he=he)
+    assert len(house.charges()) == 1
+
+
+async def test_with_the_prompt_alone_allowed_content_that_is_no_picture_is_left_out_anew(
+    house: House,
+) -> None:
+    lake = picture(house.folder / "lake.png")
+    async with house.client() as client:
+        first = await client.batch(scenes(lake), **TEXT)
+        await client.batch(scenes(lake), batch_id="mine", **TEXT)
+        lake.write_bytes(GIF)
+        with pytest.raises(IdempotencyConflict):
+            await client.batch(scenes(lake), batch_id="mine", **TEXT)
+        second = await client.batch(scenes(lake), **TEXT)
+        again = await client.batch(scenes(lake), **TEXT)
+    assert first.id != second.id == again.id
+    assert "image" in {change.field for change in second.clips[0].adjustments}
+    assert len(house.charges()) == 9
+
+
+@pytest.mark.parametrize(
+    "typed", [{}, {"content_type": "image/png"}, {"content_type": "image/png", "size": 9}]
+)
+async def test_an_image_made_by_hand_counts_by_its_content(house: House, typed: dict[str, Any]) -> None:
+    lake, hill = picture(house.folder / "lake.png"), picture(house.folder / "hill.png", "maroon")
+    async with house.client() as client:
+        ids, jobs = [], []
+        for path in (lake, hill):
+            for image in (Image(path=path, **typed), Image(data=path.read_bytes(), **typed), path):
+                ids.append((await client.batch([{"prompt": "a fox", "image": image}], models=RUNWAY)).id)
+                key = {"models": RUNWAY, "idempotency_key": path.name}
+                jobs.append((await client.generate("a hare", image=image, **key)).job_id)
+        with pytest.raises(IdempotencyConflict):
+            await client.generate("a hare", image=Image(path=hill), models=RUNWAY, idempotency_key="lake.png")
+        lake.unlink()
+        kept = await client.batch([{"prompt": "a fox", "image": Image(path=lake, **typed)}], models=RUNWAY)
+    assert kept.id == ids[0]
+    for found in (ids, jobs):
+        assert len(set(found[:3])) == len(set(found[3:])) == 1
+        assert found[0] != found[3]
+    assert len(house.charges()) == 4
 
 
 class Scanner:

@@ -23,6 +23,7 @@ from anyvideo.jobs.asked import (
     begun_as,
     derived_id,
     may_have_another_id,
+    name_of,
     named_of,
     sources_of,
     stand_in,
@@ -33,7 +34,7 @@ from anyvideo.jobs.crew import Crew
 from anyvideo.jobs.gauge import Gauge
 from anyvideo.jobs.store.base import Store
 from anyvideo.jobs.wish import BuyOptions, Wish
-from anyvideo.media.inputs import ImageSource, load_image
+from anyvideo.media.inputs import ImageSource, cannot_be_opened, load_image
 from anyvideo.types.batch import BatchResult
 from anyvideo.types.budget import Budget
 from anyvideo.types.clock import Clock
@@ -162,7 +163,7 @@ class Batches:
                 wish=one.wish,
                 options=one.options,
                 plan=await self.planner.plan(one.wish, remember=True),
-                jobs=pure.tries_of(batch_id, index, keyed, one.asked),
+                jobs=pure.tries_of(batch_id, index, keyed, one),
                 unread=one.unread,
             )
             for index, one in told.items()
@@ -185,7 +186,8 @@ class Batches:
                 wish = await self.read(clip.prompt, with_pictures(options, lost))
         except InvalidRequest as error:
             raise _of_clip(error, clip) from error
-        return Told(wish=wish, options=options, asked=asked_of(wish, named), named=named, unread=unread)
+        asked = asked_of(wish, named, sources.keys() - found.keys() - lost.keys())
+        return Told(wish=wish, options=options, asked=asked, named=named, unread=unread)
 
     async def _used(self, budget: Budget | None) -> int:
         if budget is None:
@@ -208,7 +210,7 @@ class Batches:
         async def buy(piece: Piece, job_id: str, key: str, models: tuple[str, ...]) -> Job:
             options: dict[str, Any] = {**piece.options, "job_id": job_id, "idempotency_key": key}
             given = options.get("metadata") or {}
-            asked = {ASKED: str(told[piece.index].asked), **notes}
+            asked = {ASKED: told[piece.index].asked.note, **notes}
             options["metadata"] = {**given, "batch": batch_id, "clip": str(piece.index), **asked}
             if budget is not None:
                 options["budgets"] = (*options.get("budgets", ()), budget)
@@ -241,14 +243,15 @@ def _check(pieces: Sequence[Piece], budget: Budget | None, used_micros: int) -> 
 
 
 async def _pictures(sources: Mapping[str, ImageSource]) -> tuple[dict[str, Image], dict[str, Image]]:
-    """The pictures that can be read, and what stands for those that cannot, by their places."""
+    """The pictures, and what stands for those that cannot be opened, by their places; not what is none."""
     found: dict[str, Image] = {}
     lost: dict[str, Image] = {}
     for place, source in sources.items():
         try:
             found[place] = await anyio.to_thread.run_sync(load_image, source)
-        except InvalidRequest:
-            lost[place] = stand_in(source)
+        except InvalidRequest as error:
+            if cannot_be_opened(error) and name_of(source) is not None:
+                lost[place] = stand_in(source)
     return found, lost
 
 

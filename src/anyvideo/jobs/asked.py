@@ -1,14 +1,15 @@
 """What a batch asks for, so that a later run knows it again: also where a picture can be read no more.
 
 A picture counts by its content, so that another one under the same name makes another batch. Whether it can
-be read today must not count: then the name that it was given by stands in.
+be opened today must not count: then the name that it was given by stands in. Content that is there but is no
+picture counts as another one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,34 +29,77 @@ ASKED_IN_ALL = "asked_in_all"
 DERIVED = "batch_"
 """How the id of a batch begins that was given none."""
 
-_NONE, _UNREAD = "-", "?"
+_NONE, _UNREAD, _REFUSED = "-", "?", "!"
 _SOME = Image(url="https://picture.invalid")
 _IMAGE, _REFERENCE = "image", "reference_image."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What one clip asks for, as digests: its words and numbers, its picture, its reference pictures.
+class Seen:
+    """A picture, by the digests of its content and of its name.
 
-    Of a picture that cannot be read it is the name's digest, behind a question mark.
+    The content is "?" where it could not be opened, and "!" where it was no picture.
     """
 
-    words: str
-    image: str = _NONE
-    references: str = _NONE
+    content: str
+    name: str = ""
 
-    def __str__(self) -> str:
-        return f"{self.words}.{self.image}.{self.references}"
+    @property
+    def told(self) -> str:
+        """The content's digest, or the name's behind the mark."""
+        return self.content + self.name if self.content in (_UNREAD, _REFUSED) else self.content
+
+    def is_like(self, other: Seen) -> bool:
+        """The same picture; where one of both could not be opened, by its name."""
+        if _UNREAD in (self.content, other.content):
+            return self.name == other.name != ""
+        return self.told == other.told
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What one clip asks for, as digests: its words and numbers, and its pictures by their places."""
+
+    words: str
+    pictures: Mapping[str, Seen]
+
+    @classmethod
+    def of_note(cls, note: str) -> Asked:
+        """What `note` says."""
+        words, *rest = note.split()
+        places = (part.partition("=") for part in rest)
+        seen = {place: told.partition("/") for place, _, told in places}
+        return cls(
+            words=words,
+            pictures={place: Seen(content=content, name=name) for place, (content, _, name) in seen.items()},
+        )
+
+    @property
+    def note(self) -> str:
+        """All of it as text."""
+        seen = [f"{place}={one.content}/{one.name}" for place, one in sorted(self.pictures.items())]
+        return " ".join([self.words, *seen])
+
+    @property
+    def digest(self) -> str:
+        """What counts of it for the id of a batch: of a picture that could be read not its name."""
+        told = {place: one.told for place, one in self.pictures.items()}
+        image = told.pop(_IMAGE, _NONE)
+        named = {place.removeprefix(_REFERENCE): one for place, one in told.items()}
+        unread = any(one.startswith(_UNREAD) for one in named.values())
+        references = (_UNREAD if unread else "") + _digest(named) if named else _NONE
+        return f"{self.words}.{image}.{references}"
 
     @property
     def unread(self) -> bool:
-        """Whether a picture of it cannot, or could not, be read."""
-        return any(part.startswith(_UNREAD) for part in (self.image, self.references))
+        """Whether a picture of it cannot, or could not, be opened."""
+        return any(one.content == _UNREAD for one in self.pictures.values())
 
     def is_like(self, other: Asked) -> bool:
-        """The same clip, as far as anybody can tell without the pictures that cannot be read."""
-        pictures = ((self.image, other.image), (self.references, other.references))
-        return self.words == other.words and all(_alike(one, two) for one, two in pictures)
+        """The same clip, as far as anybody can tell without the pictures that cannot be opened."""
+        if self.words != other.words or self.pictures.keys() != other.pictures.keys():
+            return False
+        return all(one.is_like(other.pictures[place]) for place, one in self.pictures.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,12 +137,13 @@ def with_pictures(options: Mapping[str, Any], pictures: Mapping[str, Image]) -> 
 
 def stand_in(source: ImageSource) -> Image:
     """What stands for a picture that cannot be read. It is never sent."""
-    return Image(data=b"", sha256=_UNREAD + _digest(name_of(source) or ""), content_type="image/png")
+    name = _digest(name_of(source) or "")
+    return Image(data=b"", sha256=_UNREAD + name, size=0, content_type="image/png")
 
 
 def named_of(source: ImageSource, image: Image | None) -> str:
     """The name by which a picture was given; of one that has none its content's."""
-    return name_of(source) or _part(image)
+    return name_of(source) or (_NONE if image is None else _content(image))
 
 
 def name_of(source: ImageSource) -> str | None:
@@ -112,33 +157,40 @@ def name_of(source: ImageSource) -> str | None:
             return str(Path(source).absolute())
         except (OSError, ValueError):
             return str(source)
-    return source.url if isinstance(source, Image) else None
+    if not isinstance(source, Image):
+        return None
+    return name_of(source.path) if source.path is not None and source.data is None else source.url
 
 
-def asked_of(wish: Wish, named: Mapping[str, str]) -> Asked:
-    """What a clip asks for; `named` are its pictures by name."""
-    image = _part(wish.request.image)
-    if wish.without_image is not None:
-        image = _UNREAD + _digest(named.get(_IMAGE, ""))
-    parts = {name: _part(one) for name, one in wish.references.items()}
-    unread = any(part.startswith(_UNREAD) for part in parts.values())
-    references = (_UNREAD if unread else "") + _digest(parts) if parts else _NONE
-    return Asked(words=_words(wish.request, wish.models), image=image, references=references)
+def asked_of(wish: Wish, named: Mapping[str, str], refused: Collection[str] = ()) -> Asked:
+    """What a clip asks for; `named` are its pictures by name, `refused` the places of what is no picture."""
+    images = {_REFERENCE + name: one for name, one in wish.references.items()}
+    if wish.request.image is not None:
+        images[_IMAGE] = wish.request.image
+    pictures = {
+        place: Seen(
+            content=_content(images[place]) if place in images else _REFUSED if place in refused else _UNREAD,
+            name=_digest(name),
+        )
+        for place, name in named.items()
+    }
+    return Asked(words=_words(wish.request, wish.models), pictures=pictures)
 
 
 def asked_by(job: Job) -> Asked:
     """What the clip of a recorded job asked for: its note, else what can be told from the job itself."""
-    note = job.metadata.get(ASKED, "").split(".")
-    if len(note) == 3:
-        return Asked(words=note[0], image=note[1], references=note[2])
-    words = _words(job.request, job.options.models)
-    referenced = any(name.startswith(_REFERENCE) for name in job.metadata)
-    return Asked(words=words, image=_part(job.request.image), references=_UNREAD if referenced else _NONE)
+    note = job.metadata.get(ASKED)
+    if note:
+        return Asked.of_note(note)
+    pictures = {name: Seen(content=_UNREAD) for name in job.metadata if name.startswith(_REFERENCE)}
+    if job.request.image is not None:
+        pictures[_IMAGE] = Seen(content=_content(job.request.image))
+    return Asked(words=_words(job.request, job.options.models), pictures=pictures)
 
 
 def derived_id(clips: Mapping[int, Told]) -> str:
     """The id of a batch that was given none: the same clips have the same one."""
-    return DERIVED + _digest([[index, str(told.asked)] for index, told in clips.items()])[:12]
+    return DERIVED + _digest([[index, told.asked.digest] for index, told in clips.items()])[:12]
 
 
 def asked_in_all(clips: Mapping[int, Told]) -> str:
@@ -176,15 +228,9 @@ def _continues(clips: Mapping[int, Told], jobs: Mapping[str, Job]) -> bool:
     return unread and all(clips[index].asked.is_like(asked) for index, asked in recorded.items())
 
 
-def _alike(one: str, two: str) -> bool:
-    return one == two or (_NONE not in (one, two) and any(part.startswith(_UNREAD) for part in (one, two)))
-
-
-def _part(image: Image | None) -> str:
-    if image is None:
-        return _NONE
+def _content(image: Image) -> str:
     told = image.url or image.sha256 or ""
-    return told if told.startswith(_UNREAD) else _digest(told)
+    return _UNREAD if told.startswith(_UNREAD) else _digest(told)
 
 
 def _words(request: VideoRequest, models: tuple[str, ...]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from anyvideo.jobs.asked import Asked, asked_by
+from anyvideo.jobs.asked import Told, asked_by
 from anyvideo.jobs.outcome import decision
 from anyvideo.jobs.wish import BuyOptions, PlanOptions, Wish, check_shapes
 from anyvideo.media.inputs import ImageSource
@@ -151,13 +151,15 @@ def try_id(batch_id: str, index: int, number: int) -> str:
     return f"{batch_id}-{index}" + ("" if number == 1 else f"-try{number}")
 
 
-def tries_of(batch_id: str, index: int, keyed: Mapping[str, Job], asked: Asked) -> tuple[Job, ...]:
-    """The recorded tries of a clip. Raises IdempotencyConflict when they asked for something else."""
+def tries_of(batch_id: str, index: int, keyed: Mapping[str, Job], told: Told) -> tuple[Job, ...]:
+    """The recorded tries of a clip. Raises IdempotencyConflict when they asked for something else, and
+    InvalidRequest when they did and a picture cannot be read.
+    """
     jobs: list[Job] = []
     while (job := keyed.get(try_key(batch_id, index, len(jobs) + 1))) is not None:
         jobs.append(job)
-    if jobs and not asked.is_like(asked_by(jobs[0])):
-        raise IdempotencyConflict(
+    if jobs and not told.asked.is_like(asked_by(jobs[0])):
+        raise told.unread or IdempotencyConflict(
             f"clip {index} of batch {batch_id} asked for something else before",
             field="batch_id",
             hint="give the changed batch another id",

@@ -23,7 +23,7 @@ from anyvideo.types.job import Job
 
 logger = logging.getLogger("anyvideo")
 TICK = 1e-6
-"""Seconds, as datetimes resolve them. Due within it is due now: rounding must make no job wait for ever."""
+"""Seconds, as datetimes resolve them; the shortest wait: a shorter one may not move a clock at all."""
 
 
 @dataclass(slots=True)
@@ -107,7 +107,7 @@ class Driver:
     async def _run(self, tasks: TaskGroup) -> None:
         while True:
             self._wake = anyio.Event()
-            while self._heap and self._heap[0][0] <= self._clock.monotonic() + TICK:
+            while self._heap and self._heap[0][0] <= self._clock.monotonic():
                 _, _, job_id = heapq.heappop(self._heap)
                 tasks.start_soon(self._advance, job_id)
             await self._until_next()
@@ -116,7 +116,7 @@ class Driver:
         if not self._heap:
             await self._wake.wait()
             return
-        delay = self._heap[0][0] - self._clock.monotonic()
+        delay = max(self._heap[0][0] - self._clock.monotonic(), TICK)
         async with anyio.create_task_group() as race:
             race.start_soon(self._alarm, delay, race.cancel_scope)
             await self._wake.wait()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -27,14 +28,23 @@ _ADDRESSES = ("http://", "https://", "s3://", "supabase://")
 def load_image(source: ImageSource) -> Image:
     """A checked Image. Content is read now; an address is only checked for its form, never fetched.
 
-    Blocks while it reads a file or decodes a clip. Raises InvalidRequest (field `image`) for what cannot be
-    read, is no picture, or is over 100 MiB; MissingExtra for a clip without PyAV.
+    An Image of content that lacks its digest, size or type is read like any other content. Blocks while it
+    reads a file or decodes a clip. Raises InvalidRequest (field `image`) for what cannot be read, is no
+    picture, or is over 100 MiB; MissingExtra for a clip without PyAV.
     """
     if isinstance(source, Image):
-        return source
+        if source.url is not None or None not in (source.sha256, source.size, source.content_type):
+            return source
+        content = source.data if source.data is not None else _content(Path(str(source.path)))
+        return replace(picture_of(content), storage_address=source.storage_address)
     if isinstance(source, str) and source.lower().startswith(_ADDRESSES):
         return Image(url=_checked_address(source))
     return picture_of(_content(source))
+
+
+def cannot_be_opened(error: InvalidRequest) -> bool:
+    """Whether `load_image` raised it without having seen any content."""
+    return isinstance(error.__cause__, OSError)
 
 
 def picture_of(content: bytes) -> Image:
