@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,10 @@ FOREIGN_ENDINGS = ("_API_KEY", "_API_SECRET", "_API_TOKEN", "_API_URL", "_BASE_U
 FOREIGN_STARTS = ("ANYVIDEO_", "VIDEO_")
 FOREIGN_NAMES = frozenset({"ENVIRONMENT", "REPLICATE_MODEL"})
 OURS = frozenset({"ANYVIDEO_WIRE"})
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A job in a script's background has Ctrl-C ignored, and so have its children, in which tests press it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
