@@ -15,8 +15,8 @@ from .schedules import run_schedule
 from .workers import Workers
 
 CHUNK = 50
-FAILED_ONCE = (50_252, 20261121003765, 20261121010127, 20261121011691)
-"""Rounding made the driver spin; a live sender's lapsed lease; a waiter of a job that was driven again."""
+FAILED_ONCE = (50_252, 20261121003765, 20261121010127, 20261121011372, 20261121011691)
+"""Rounding made the driver spin; senders that were overtaken; a waiter of a job that was driven again."""
 
 
 def run_chunk(

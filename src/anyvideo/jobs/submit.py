@@ -135,14 +135,21 @@ def _check_in_time(turn: Turn, too_late: float) -> None:
 
 
 async def _accepted(turn: Turn, spec: ModelSpec, submission: Submission) -> None:
+    """W3. Who was stopped before it until an equal lost purchase had taken the job for its own now looks for
+    that one's instead: one job is never two purchases'.
+    """
     now = turn.clock.now()
     sent = turn.attempt if turn.attempt.state is S.SENDING else moved(turn.attempt, S.SENDING, now)
     handled = replace(sent, ref=submission.ref, accepted_at=now, trouble=0, due_at=turn.next_poll(spec))
     accepted = moved(handled, S.ACCEPTED, now, write="W3")
     try:
-        await turn.save(accepted)
+        own = await turn.adopt(accepted)
     except StoreError as error:
         raise TakenUnwritten(turn.job, submission) from error
+    if not own:
+        given = f"an equal lost purchase was given the vendor's job {submission.ref.job_id} meanwhile"
+        await hold_as_unknown(turn, Failure(kind="ServiceError", message=given))
+        return
     turn.say(EventKind.ATTEMPT_ACCEPTED)
     observed = observe(accepted, submission.update, spec, now)
     if observed != accepted:
