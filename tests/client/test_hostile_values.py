@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from anyvideo import AllModelsFailed, Budget, BudgetExceeded, CostBasis, JobStatus
+from anyvideo import AllModelsFailed, Budget, BudgetExceeded, CostBasis, DownloadFailed, JobStatus
 
 from .conftest import House
 
@@ -150,6 +150,33 @@ async def test_a_key_in_a_vendors_words_goes_no_further(
     assert not any(part in text for text in told)
     files = [path for path in house.folder.rglob("*") if path.is_file()]
     assert not any(part.encode() in path.read_bytes() for path in files)
+
+
+async def test_a_key_in_the_answer_to_a_second_fetch_goes_no_further(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A delivered clip that is gone is asked for again, and the vendor refuses in its own words."""
+    async with house.client(environ={"RUNWAYML_API_SECRET": KEY}) as client:
+        video = await client.generate("fox", models=RUNWAY, duration=5)
+        for path in house.folder.rglob("*.mp4"):
+            path.unlink()
+        refuse_with(monkeypatch, f"Incorrect API key provided: {KEY}")
+        house.server.fault("runway", "poll_500")
+        with pytest.raises(DownloadFailed, match="Incorrect API key provided") as caught:
+            await client.wait(video.job_id)
+    assert KEY[4:24] not in str(caught.value)
+
+
+def refuse_with(monkeypatch: pytest.MonkeyPatch, words: str) -> None:
+    """Let every error that a vendor answers with say these words."""
+    from starlette.responses import JSONResponse
+
+    render = JSONResponse.render
+
+    def changed(answer: JSONResponse, content: Any) -> bytes:
+        return render(answer, {**content, "error": words} if "error" in content else content)
+
+    monkeypatch.setattr(JSONResponse, "render", changed)
 
 
 async def test_one_job_that_cannot_be_driven_holds_up_no_recovery(

@@ -13,8 +13,7 @@ import anyio.to_thread
 from anyvideo.jobs.backends import Backend, Backends
 from anyvideo.jobs.deliver import brought_home
 from anyvideo.jobs.files import intact, kept
-from anyvideo.jobs.verdict import failure_of
-from anyvideo.net.scopes import free_call
+from anyvideo.jobs.look import look, went_wrong
 from anyvideo.types.errors import AnyVideoError, DownloadFailed, ResultGone
 from anyvideo.types.job import Artifact, Attempt, Job, Output
 
@@ -81,10 +80,9 @@ async def _output(attempt: Attempt, backend: Backend) -> Output | None:
     if attempt.ref is None:
         return None
     try:
-        async with free_call():
-            update = await backend.provider.fetch(attempt.ref)
+        update = await look(backend, attempt.ref)
     except Exception as error:
-        failure = failure_of(error, explain=backend.provider.explain, stage="result")
+        failure = went_wrong(backend, error, stage="result")
         raise failure.error(provider=attempt.provider, model=attempt.model) from error
     return None if update.gone else next(iter(update.outputs), None)
 

@@ -14,17 +14,15 @@ from anyvideo.catalog.spec import ModelSpec
 from anyvideo.jobs.backends import Backend
 from anyvideo.jobs.files import kept
 from anyvideo.jobs.follow import trouble
+from anyvideo.jobs.look import look, went_wrong
 from anyvideo.jobs.observe import delivered_cost, ended, gone_for_good, moved, observe, without_secrets
 from anyvideo.jobs.outcome import delivered
 from anyvideo.jobs.points import point
-from anyvideo.jobs.sane import key_of, sane_failure, sane_update
 from anyvideo.jobs.turn import Turn
-from anyvideo.jobs.verdict import failure_of
 from anyvideo.media.download import download
 from anyvideo.media.names import place, slug
 from anyvideo.media.probe import probe
 from anyvideo.media.verify import mismatches
-from anyvideo.net.scopes import free_call
 from anyvideo.plugins import Plugins
 from anyvideo.types.errors import DownloadFailed, MediaError, StoreError
 from anyvideo.types.events import EventKind
@@ -181,11 +179,9 @@ async def _refresh(turn: Turn, backend: Backend, spec: ModelSpec) -> None:
     if ref is None:
         return
     try:
-        async with free_call():
-            update = sane_update(await backend.provider.fetch(ref), key_of(backend))
+        update = await look(backend, ref)
     except Exception as error:
-        said = failure_of(error, explain=backend.provider.explain, stage="result")
-        failure = sane_failure(said, key_of(backend))
+        failure = went_wrong(backend, error, stage="result")
         turn.say(EventKind.TROUBLE, failure=failure, message=failure.message)
         return
     now = turn.clock.now()

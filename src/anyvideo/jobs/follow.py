@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 
 from anyvideo.catalog.spec import ModelSpec
 from anyvideo.jobs.backends import Backend
+from anyvideo.jobs.look import look, went_wrong
 from anyvideo.jobs.observe import observe
-from anyvideo.jobs.sane import key_of, sane_failure, sane_update
+from anyvideo.jobs.sane import sane_failure
 from anyvideo.jobs.schedule import backoff, patience_over
 from anyvideo.jobs.turn import Turn
-from anyvideo.jobs.verdict import failure_of
 from anyvideo.net.scopes import free_call
 from anyvideo.types.events import EventKind
 from anyvideo.types.job import Canceling, Failure, Ref, Update
@@ -33,11 +33,9 @@ async def follow(turn: Turn, backend: Backend, spec: ModelSpec, *, watched: floa
     ref = attempt.ref
     assert ref is not None, "an accepted attempt has its handle"
     try:
-        async with free_call():
-            update = sane_update(await backend.provider.fetch(ref), key_of(backend))
+        update = await look(backend, ref)
     except Exception as error:
-        said = failure_of(error, explain=backend.provider.explain, stage="poll")
-        return await trouble(turn, sane_failure(said, key_of(backend)))
+        return await trouble(turn, went_wrong(backend, error, stage="poll"))
     await _observe(turn, update, spec)
     attempt = turn.attempt
     if attempt.state in TERMINAL or attempt.state is AttemptState.OUTPUT_READY:
@@ -97,7 +95,6 @@ async def _cancel(turn: Turn, backend: Backend, ref: Ref, wanted_by: Canceling) 
         async with free_call():
             await backend.provider.cancel(ref)
     except Exception as error:
-        said = failure_of(error, explain=backend.provider.explain, stage="cancel")
-        return await trouble(turn, sane_failure(said, key_of(backend)))
+        return await trouble(turn, went_wrong(backend, error, stage="cancel"))
     await turn.save(replace(turn.attempt, cancel_sent=True, due_at=None))
     return None

@@ -9,14 +9,14 @@ from email.utils import parsedate_to_datetime
 
 from anyvideo.catalog.spec import ModelSpec
 from anyvideo.jobs.backends import Backend
+from anyvideo.jobs.look import went_wrong
 from anyvideo.jobs.observe import ended, moved, observe
 from anyvideo.jobs.owner import is_dead
-from anyvideo.jobs.sane import key_of, sane_failure, sane_ref, sane_update
+from anyvideo.jobs.sane import key_of, sane_ref, sane_update
 from anyvideo.jobs.schedule import backoff
 from anyvideo.jobs.store.base import Rival
 from anyvideo.jobs.takeover import on_the_callers_word
 from anyvideo.jobs.turn import Turn
-from anyvideo.jobs.verdict import failure_of
 from anyvideo.net.scopes import free_call
 from anyvideo.net.storage import is_signed_for
 from anyvideo.net.wire import CallRecord
@@ -244,8 +244,7 @@ async def release(turn: Turn, unknown: Attempt) -> None:
 
 async def _trouble(turn: Turn, backend: Backend, error: Exception) -> datetime:
     """The list could not be read, or not to its end: that proves nothing."""
-    said = failure_of(error, explain=backend.provider.explain, stage="poll")
-    failure, trouble = sane_failure(said, key_of(backend)), turn.attempt.trouble + 1
+    failure, trouble = went_wrong(backend, error, stage="poll"), turn.attempt.trouble + 1
     turn.say(EventKind.TROUBLE, failure=failure, message=failure.message)
     wait = max(1.0, backoff(trouble))
     return await _look_again(turn, turn.clock.now() + timedelta(seconds=wait), trouble=trouble)

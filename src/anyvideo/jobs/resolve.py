@@ -6,13 +6,11 @@ import re
 from dataclasses import replace
 
 from anyvideo.jobs.backends import Backend, Backends
+from anyvideo.jobs.look import look, went_wrong
 from anyvideo.jobs.observe import ended
 from anyvideo.jobs.outcome import decision
 from anyvideo.jobs.reconcile import adopt, release
-from anyvideo.jobs.sane import key_of, sane_failure, sane_update
 from anyvideo.jobs.turn import Turn
-from anyvideo.jobs.verdict import failure_of
-from anyvideo.net.scopes import free_call
 from anyvideo.provider import Found
 from anyvideo.types.errors import InvalidRequest
 from anyvideo.types.job import Attempt, Failure, Ref, Update
@@ -65,19 +63,16 @@ async def _shown(attempt: Attempt, backend: Backend, ref: Ref) -> Update:
     if not _JOB_ID.fullmatch(ref.job_id):
         raise _not_there(attempt, ref)
     try:
-        async with free_call():
-            update = await backend.provider.fetch(ref)
+        update = await look(backend, ref)
     except Exception as error:
-        said = sane_failure(
-            failure_of(error, explain=backend.provider.explain, stage="poll"), key_of(backend)
-        )
+        said = went_wrong(backend, error, stage="poll")
         if said.status in _NOT_SHOWN:
             raise _not_there(attempt, ref) from error
         hint = "nothing was changed: try again"
         raise replace(said, hint=hint).error(provider=attempt.provider, model=attempt.model) from error
     if update.gone:
         raise _not_there(attempt, ref)
-    return sane_update(update, key_of(backend))
+    return update
 
 
 def _not_there(attempt: Attempt, ref: Ref) -> InvalidRequest:

@@ -10,12 +10,13 @@ import anyio
 from anyvideo.catalog.prices import vendor_deadline_seconds
 from anyvideo.catalog.spec import ModelSpec
 from anyvideo.jobs.backends import Backend
+from anyvideo.jobs.look import went_wrong
 from anyvideo.jobs.observe import canceled_failure, ended, moved, observe
 from anyvideo.jobs.picture import PICTURE_TRIES, NotHandedOver, handed_over, without_picture
 from anyvideo.jobs.sane import key_of, sane_failure, sane_submission
 from anyvideo.jobs.schedule import MAX_SENDS, backoff, resend_wait
 from anyvideo.jobs.turn import Turn
-from anyvideo.jobs.verdict import Fate, Verdict, failure_of, judge
+from anyvideo.jobs.verdict import Fate, Verdict, judge
 from anyvideo.net.scopes import free_call, submit_call
 from anyvideo.net.wire import CallRecord, LastCheck
 from anyvideo.provider import Describes, Order, Submission
@@ -80,8 +81,7 @@ async def _not_prepared(turn: Turn, backend: Backend, spec: ModelSpec, error: Ex
     """A free call before the submit failed: nothing was bought, so it is tried again a few times."""
     problem = error.problem if isinstance(error, NotHandedOver) else error
     picture = problem is not error
-    said = failure_of(problem, explain=backend.provider.explain, stage="prepare")
-    failure = replace(sane_failure(said, key_of(backend)), charged="no")
+    failure = replace(went_wrong(backend, problem, stage="prepare"), charged="no")
     if failure.kind == "ServiceError":
         failure = replace(failure, kind="NotAccepted")
     attempt = replace(turn.attempt, trouble=turn.attempt.trouble + 1)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from anyvideo.jobs.backends import Backend, Backends
+from anyvideo.jobs.look import look, went_wrong
 from anyvideo.jobs.recovery import stranger
-from anyvideo.jobs.sane import key_of, sane_failure
 from anyvideo.jobs.turn import Turn
-from anyvideo.jobs.verdict import failure_of
-from anyvideo.net.scopes import free_call
 from anyvideo.types.errors import ConfigurationError
 from anyvideo.types.job import Attempt, Failure, Ref, Write
 from anyvideo.types.states import TERMINAL
@@ -54,11 +52,9 @@ def on_the_callers_word(attempt: Attempt) -> bool:
 async def _check_shown(turn: Turn, backend: Backend, attempt: Attempt, ref: Ref) -> None:
     """The proof: a free look at the vendor's own job with the present key."""
     try:
-        async with free_call():
-            update = await backend.provider.fetch(ref)
+        update = await look(backend, ref)
     except Exception as error:
-        said = failure_of(error, explain=backend.provider.explain, stage="poll")
-        raise _refused(turn, attempt, sane_failure(said, key_of(backend))) from error
+        raise _refused(turn, attempt, went_wrong(backend, error, stage="poll")) from error
     if update.gone:
         raise _not_ours(turn, f"{attempt.provider} does not know its job under this key")
 
