@@ -161,11 +161,11 @@ class AsyncClient(Core):
         flagged = await self._store.request_cancel(job_id_of(job))
         if flagged.finished or flagged.status is JobStatus.UNKNOWN:
             return flagged
-        job_id = await self._drive(flagged)
-        self._driver.hurry(job_id)
-        ended = await self._within(timeout, self._driver.ended(job_id))
+        self._driver.drive(flagged)
+        self._driver.hurry(flagged.id)
+        ended = await self._within(timeout, self._driver.ended(flagged.id))
         if ended is None:
-            raise still_running(await self._store.load(job_id), timeout)
+            raise still_running(await self._store.load(flagged.id), timeout)
         return ended
 
     async def uncancel(self, job: Job | str) -> Job:

@@ -201,10 +201,10 @@ class Core:
         Raises StillRunning and OutcomeUnknown after `timeout`; ResultGone and DownloadFailed for a file that
         was deleted or altered since and cannot be fetched again.
         """
-        await self._drive(job_id)
+        begun = await self._drive(job_id)
         ended = await self._within(timeout, self._driver.ended(job_id))
         if ended is not None:
-            return await self._at_hand(ended)
+            return await self._at_hand(ended) if begun.finished else ended
         standing = await self._store.load(job_id)
         lost = standing.status is JobStatus.UNKNOWN
         raise unknown(standing) if lost else still_running(standing, timeout)
@@ -221,11 +221,11 @@ class Core:
                 self._say(EventKind.TROUBLE, job.id, message=message)
         return replace(job, artifact=replace(job.artifact, path=path))
 
-    async def _drive(self, job: Job | str) -> str:
+    async def _drive(self, job: Job | str) -> Job:
         self._check_open()
-        job_id = job_id_of(job)
-        self._driver.drive(await self._store.load(job_id))
-        return job_id
+        standing = await self._store.load(job_id_of(job))
+        self._driver.drive(standing)
+        return standing
 
     async def _within(self, timeout: float | None, ended: Coroutine[Any, Any, Job]) -> Job | None:
         """The ended job, or None when the clock passes `timeout` seconds first."""
