@@ -173,3 +173,4 @@ def test_without_any_key_an_animatic_is_drawn_and_says_that_it_is_one(
     assert done.document["cost"]["amount"] == "0.00"
     words = run("generate", FOX, "--duration", "1", "--resolution", "360p")
     assert "not a model's output" in words.out
+    assert words.code == 0, "a second equal animatic may share the file of the first"

@@ -124,7 +124,7 @@ async def _send(turn: Turn, backend: Backend, order: Order) -> datetime | None:
             if isinstance(record.stopped, StaleWrite):
                 raise record.stopped from error
             return await _not_submitted(turn, backend, order.spec, record, error)
-    await _accepted(turn, order.spec, submission)
+    await _accepted(turn, backend, order.spec, submission)
     return turn.attempt.due_at if turn.attempt.state in (S.ACCEPTED, S.RUNNING) else None
 
 
@@ -134,16 +134,21 @@ def _check_in_time(turn: Turn, too_late: float) -> None:
         raise NotAccepted("it took too long to get ready for sending: nothing was sent", stage="submit")
 
 
-async def _accepted(turn: Turn, spec: ModelSpec, submission: Submission) -> None:
+async def _accepted(turn: Turn, backend: Backend, spec: ModelSpec, submission: Submission) -> None:
     """W3. Who was stopped before it until an equal lost purchase had taken the job for its own now looks for
-    that one's instead: one job is never two purchases'.
+    that one's instead: one job is never two purchases'. What is made in this process is no purchase, and
+    equal orders may share one result.
     """
     now = turn.clock.now()
     sent = turn.attempt if turn.attempt.state is S.SENDING else moved(turn.attempt, S.SENDING, now)
     handled = replace(sent, ref=submission.ref, accepted_at=now, trouble=0, due_at=turn.next_poll(spec))
     accepted = moved(handled, S.ACCEPTED, now, write="W3")
+    own = True
     try:
-        own = await turn.adopt(accepted)
+        if backend.plugin.recovery.kind == "in_process":
+            await turn.save(accepted)
+        else:
+            own = await turn.adopt(accepted)
     except StoreError as error:
         raise TakenUnwritten(turn.job, submission) from error
     if not own:
