@@ -132,6 +132,7 @@ def running_server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def server(running_server: Server) -> Server:
+def server(running_server: Server) -> Iterator[Server]:
     running_server.site = Site()
-    return running_server
+    yield running_server
+    running_server.site.endless = False

@@ -169,7 +169,7 @@ async def test_a_drip_is_left_after_its_window(server: Server, tmp_path: Path) -
         with pytest.raises(DownloadFailed, match="KiB a second") as caught:
             await download(server.url, target, client=client, slowest=2_000_000, window=0.5)
     assert caught.value.retryable
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 8, "the whole body lasts for 9 s"
     assert not target.exists()
     server.site.pace = 0.0
     async with httpx.AsyncClient(trust_env=False) as client:

@@ -269,7 +269,7 @@ async def test_an_sdk_without_timeouts_waits_only_as_long_as_we_say(server: RawS
         async with submit_call(nothing) if scope is Scope.SUBMIT else free_call():
             with pytest.raises(NoReply) as lost:
                 await exchange(client.post("/make", json={}, timeout=None))
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20, "the silence lasts for 30 s"
     assert lost.value.left
 
 
@@ -286,7 +286,7 @@ async def test_an_answer_that_drips_is_cut_off(server: RawServer) -> None:
         began = time.monotonic()
         async with free_call() as record:
             reply = await exchange(client.get("/status"))
-    assert 0.5 < time.monotonic() - began < 3
+    assert 0.5 < time.monotonic() - began < 60, "the drip lasts for more than an hour"
     assert reply.status == 200
     assert not reply.readable
     assert record.problem == "TimeoutError while reading the answer"
