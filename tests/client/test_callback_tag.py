@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from anyvideo import AllModelsFailed, AsyncClient, ConfigurationError
+from anyvideo import AllModelsFailed, AsyncClient, ConfigurationError, OutcomeUnknown
 from anyvideo.settings import load_settings
+from anyvideo_luma.simulator import Luma
 
 from .conftest import House
 
@@ -47,11 +48,29 @@ async def test_somebody_elses_equal_clip_is_not_taken_for_a_purchase_that_was_ne
 ) -> None:
     async with house.client(store=house.folder / "other.db") as other:
         await other.generate("a fox", models=LUMA)
-    house.server.fault("luma", "disconnect_before_accept", times=1)
     async with with_address(house) as client:
+        await client.generate("a hare", models=LUMA)
+        house.server.fault("luma", "disconnect_before_accept", times=1)
         with pytest.raises(AllModelsFailed):
             await client.generate("a fox", models=LUMA, timeout=900)
-    assert len(house.charges()) == 1
+    assert len(house.charges()) == 2
+
+
+async def test_a_list_that_is_not_seen_to_echo_tags_frees_no_money_beside_an_equal_clip(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show = Luma.show
+
+    def silent(self: Luma, world: Any, request: Any, job: Any, **more: Any) -> dict[str, Any]:
+        told = show(self, world, request, job, **more)
+        return {**told, "request": {k: v for k, v in told["request"].items() if k != "callback_url"}}
+
+    monkeypatch.setattr(Luma, "show", silent)
+    house.server.fault("luma", "disconnect_after_accept", times=1)
+    async with with_address(house) as client:
+        with pytest.raises(OutcomeUnknown):
+            await client.generate("a fox", models=[LUMA, REPLICATE], timeout=900)
+    assert len(house.charges()) == 1, "nothing else was bought in its place"
 
 
 async def test_a_lost_purchase_is_known_by_its_tag_among_equal_ones(house: House) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import Any
 
+import anyio
 import pytest
 
-from anyvideo import JobStatus
+from anyvideo import AllModelsFailed, AsyncClient, Event, JobStatus
 from anyvideo.jobs.points import watcher
+from anyvideo.testing.clock import VirtualClock
 
 from .conftest import House
 
@@ -64,3 +67,46 @@ async def test_a_handle_comes_home_after_another_process_took_the_job_over(house
     assert house.posts() == 1
     assert video.attempts[0].ref is not None
     assert video.attempts[0].ref.job_id == house.charges()[0].provider_job_id
+
+
+async def test_a_handle_that_comes_home_too_late_is_written_down_and_told(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Runway, and `resubmit`: by the time the first answer is written another clip was bought and failed."""
+    answered, may_go_on = anyio.Event(), anyio.Event()
+    told: list[Event] = []
+    wish: dict[str, Any] = {"models": "runway/gen4.5", "duration": 5}
+    async with house.client(clock=VirtualClock(), on_event=told.append) as stopped:
+        stop_before_w3(stopped, answered, may_go_on)
+        job = await stopped.submit("a fox", **wish, on_unknown="resubmit", max_duplicate_cost="5.00")
+        await answered.wait()
+        house.server.fault("runway", "failed")
+        await house.clock.sleep(120)
+        async with house.client() as other:
+            with pytest.raises(AllModelsFailed):
+                await other.wait(job, timeout=3000)
+        may_go_on.set()
+        with pytest.raises(AllModelsFailed):
+            await stopped.wait(job, timeout=60)
+        lost, failed = (await stopped.job(job)).attempts
+    paid = house.charges()[0].provider_job_id
+    assert lost.ref is not None
+    assert lost.ref.job_id == paid
+    assert lost.hold_micros, "whether it was paid is still for a person to say"
+    assert failed.ref is not None
+    assert failed.ref.job_id != paid
+    assert any(paid in str(event.message) for event in told)
+    assert paid in caplog.text
+
+
+def stop_before_w3(client: AsyncClient, answered: anyio.Event, may_go_on: anyio.Event) -> None:
+    """The process is stopped between the vendor's answer and its writing, until it may go on."""
+    store = client._store
+    adopt = store.adopt
+
+    async def slowly(*arguments: Any, **named: Any) -> Any:
+        answered.set()
+        await may_go_on.wait()
+        return await adopt(*arguments, **named)
+
+    store.adopt = slowly  # type: ignore[method-assign]

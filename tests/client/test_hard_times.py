@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import anyio
 import pytest
@@ -18,6 +19,8 @@ from anyvideo import (
     StillRunning,
     VideoRequest,
 )
+from anyvideo.provider import Order, RefusedByVendor, Submission
+from anyvideo_luma.provider import Luma
 
 from .conftest import House
 
@@ -31,6 +34,24 @@ async def test_one_404_does_not_lose_a_paid_clip(house: House, model: str) -> No
     async with house.client() as client:
         video = await client.generate("a fox", models=[model, "runway/veo3.1_fast"])
     assert video.model == model
+    assert len(house.charges()) == 1
+
+
+async def test_what_a_submit_asks_beside_its_post_says_nothing_about_the_purchase(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit = Luma.submit
+
+    async def after_a_look(self: Luma, order: Order) -> Submission:
+        with pytest.raises(RefusedByVendor):
+            await self._context.exchange(self._client.generations.get(str(UUID(int=0))))
+        return await submit(self, order)
+
+    monkeypatch.setattr(Luma, "submit", after_a_look)
+    house.server.fault("luma", "disconnect_after_accept", times=1)
+    async with house.client() as client:
+        video = await client.generate("a fox", models=["luma/ray-flash-2", "runway/gen4.5"], duration=5)
+    assert video.model == "luma/ray-flash-2"
     assert len(house.charges()) == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -127,4 +128,28 @@ async def test_a_lost_purchase_does_not_take_the_clip_of_one_that_still_waits_fo
         await client.wait(bought)
         with pytest.raises(AllModelsFailed):
             await client.wait(nothing)
+    assert len(house.charges()) == 1
+
+
+@pytest.mark.parametrize("model", ["runway/gen4.5", "luma/ray-flash-2"])
+async def test_a_vendor_that_makes_one_clip_of_equal_orders_gives_it_to_both(
+    house: House, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    vendor = import_module(f"anyvideo_{model.partition('/')[0]}.simulated_api")
+    sell, sold = vendor.sell, []
+
+    async def sell_once(world: Any, seller: Any, request: Any, *rest: Any) -> Any:
+        if sold:
+            return await seller.confirm(world, request, sold[0])
+        answer = await sell(world, seller, request, *rest)
+        sold.extend(world.jobs.values())
+        return answer
+
+    monkeypatch.setattr(vendor, "sell", sell_once)
+    async with house.client() as client:
+        first = await client.generate("a fox", models=model, duration=5)
+        again = await client.generate("a fox", models=model, duration=5)
+    assert first.job_id != again.job_id
+    assert first.info.sha256 == again.info.sha256
+    assert house.posts() == 2
     assert len(house.charges()) == 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from dataclasses import replace
 
 from anyvideo.jobs.backends import Backends
 from anyvideo.jobs.reconcile import adopt
@@ -11,7 +13,10 @@ from anyvideo.jobs.turn import Turn
 from anyvideo.provider import Found
 from anyvideo.types.clock import Clock
 from anyvideo.types.errors import StillRunning, StoreError
+from anyvideo.types.events import EventKind
 from anyvideo.types.states import AttemptState
+
+logger = logging.getLogger("anyvideo")
 
 TELL_AFTER = 30.0
 """Seconds for which a full disk is only logged: whoever waits then still gets the clip."""
@@ -42,12 +47,16 @@ class Handles:
         taken = self._taken.get(turn.job.id)
         if taken is None:
             return
-        open_states = (AttemptState.SENDING, AttemptState.UNKNOWN)
-        if turn.attempt.id == taken.job.attempts[-1].id and turn.attempt.state in open_states:
-            spec = backends.spec(turn.attempt.model)
-            ref, update = taken.submission.ref, taken.submission.update
+        ref, update = taken.submission.ref, taken.submission.update
+        sent = next(known for known in turn.job.attempts if known.id == taken.job.attempts[-1].id)
+        if sent.id == turn.attempt.id and sent.state in (AttemptState.SENDING, AttemptState.UNKNOWN):
             found = Found(ref=ref, update=update, created_at=self._clock.now(), inputs={})
-            await adopt(turn, found, spec)
+            await adopt(turn, found, backends.spec(sent.model))
+        elif sent.ref is None:
+            await turn.save(replace(sent, ref=ref))
+            message = f"{sent.provider} had taken {sent.model} as {ref.job_id}: the job went on without it"
+            logger.warning("job %s: %s", turn.job.id, message)
+            turn.say(EventKind.TROUBLE, message=message)
         del self._taken[turn.job.id], self._since[turn.job.id]
 
     def overdue(self, job_id: str) -> bool:

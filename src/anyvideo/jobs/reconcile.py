@@ -29,6 +29,9 @@ from anyvideo.types.states import AttemptState
 S = AttemptState
 
 
+ABSURD = timedelta(days=1)
+"""A vendor's clock is never taken to be further away than this, whatever its answers say."""
+
 FURTHEST = timedelta(minutes=15)
 """A vendor's clock further away than this is not trusted: nothing is released on its word."""
 
@@ -78,7 +81,7 @@ async def reconcile(
         ]
     except Exception as error:
         return await _trouble(turn, backend, error)
-    ahead = vendor_ahead(record, now)
+    ahead = vendor_ahead(record, asked=now, answered=turn.clock.now())
     free = await _unowned(turn, matches(attempt, spec, found, windows, ahead=ahead or timedelta(0)))
     own = [job for job in free if not _is_a_rivals(job, attempt, spec, rivals)]
     for job in own:
@@ -97,14 +100,17 @@ async def reconcile(
     return None
 
 
-def vendor_ahead(record: CallRecord, now: datetime) -> timedelta | None:
-    """How far the vendor's clock is ahead of ours, as its answer's Date says; None where it says none."""
+def vendor_ahead(record: CallRecord, *, asked: datetime, answered: datetime) -> timedelta | None:
+    """How far the vendor's clock is ahead of ours at the least, as its last answer's Date says; None where it
+    says none. A list takes a while: a Date between question and answer is right.
+    """
     said = record.reply.headers.get("date") if record.reply is not None else None
     try:
-        date = parsedate_to_datetime(said or "")
-    except ValueError:
+        date = parsedate_to_datetime(said or "").astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return date.astimezone(UTC) - now
+    nearest = min(max(date, asked), max(asked, answered))
+    return min(max(date - nearest, -ABSURD), ABSURD)
 
 
 def matches(
@@ -118,19 +124,19 @@ def matches(
     """The listed jobs that may be this attempt's: those that echo the address of its very picture first, then
     the oldest. A tag decides where the list echoes one.
 
-    `ahead` is how far the vendor's clock, which stamped the list, is ahead of ours.
+    `ahead` is how far the clock that dated the answer is ahead of ours. What stamped the jobs may be that
+    clock, or one that is right.
     """
     tagged = [job for job in found if job.tag is not None and job.tag == attempt.tag]
     if attempt.tagged or tagged or attempt.sent_at is None:
         return tagged
     skew = timedelta(seconds=windows.skew)
-    sent_at = attempt.sent_at + ahead
-    first, last = sent_at - skew, sent_at + timedelta(seconds=windows.quiet) + skew
+    first, last = attempt.sent_at - skew, attempt.sent_at + timedelta(seconds=windows.quiet) + skew
     like = [
         job
         for job in found
         if job.tag is None
-        and first <= job.created_at <= last
+        and any(first + off <= job.created_at <= last + off for off in (timedelta(0), ahead))
         and job.ref.model in _words(spec)
         and _same_inputs(attempt, spec, job)
     ]
@@ -139,8 +145,10 @@ def matches(
 
 def doubtful(attempt: Attempt, spec: ModelSpec, found: Sequence[Found], *, since: datetime) -> list[Found]:
     """The jobs listed since then that nobody can tell from the attempt's: equal ones, and those of its model
-    whose inputs the vendor no longer tells.
+    whose inputs the vendor no longer tells. Where the attempt was sent with a tag, an equal one without is
+    not its own, once the list is seen to echo tags.
     """
+    echoed = attempt.tagged and any(job.tag is not None for job in found)
 
     def may_be(job: Found) -> bool:
         if job.created_at < since:
@@ -149,7 +157,7 @@ def doubtful(attempt: Attempt, spec: ModelSpec, found: Sequence[Found], *, since
             return job.tag == attempt.tag
         if job.ref.model not in ("", *_words(spec)):
             return False
-        return not _told(job) or (not attempt.tagged and _same_inputs(attempt, spec, job))
+        return not _told(job) or (not echoed and _same_inputs(attempt, spec, job))
 
     return [job for job in found if may_be(job)]
 

@@ -124,7 +124,7 @@ async def _send(turn: Turn, backend: Backend, order: Order) -> datetime | None:
             if isinstance(record.stopped, StaleWrite):
                 raise record.stopped from error
             return await _not_submitted(turn, backend, order.spec, record, error)
-    await _accepted(turn, backend, order.spec, submission)
+    await _accepted(turn, order.spec, submission)
     return turn.attempt.due_at if turn.attempt.state in (S.ACCEPTED, S.RUNNING) else None
 
 
@@ -134,21 +134,20 @@ def _check_in_time(turn: Turn, too_late: float) -> None:
         raise NotAccepted("it took too long to get ready for sending: nothing was sent", stage="submit")
 
 
-async def _accepted(turn: Turn, backend: Backend, spec: ModelSpec, submission: Submission) -> None:
+async def _accepted(turn: Turn, spec: ModelSpec, submission: Submission) -> None:
     """W3. Who was stopped before it until an equal lost purchase had taken the job for its own now looks for
-    that one's instead: one job is never two purchases'. What is made in this process is no purchase, and
-    equal orders may share one result.
+    that one's instead: one job is never two purchases'. Unless both were answered with it: who makes one
+    clip of equal orders gives it to both.
     """
     now = turn.clock.now()
     sent = turn.attempt if turn.attempt.state is S.SENDING else moved(turn.attempt, S.SENDING, now)
     handled = replace(sent, ref=submission.ref, accepted_at=now, trouble=0, due_at=turn.next_poll(spec))
     accepted = moved(handled, S.ACCEPTED, now, write="W3")
-    own = True
     try:
-        if backend.plugin.recovery.kind == "in_process":
+        own = await turn.adopt(accepted)
+        if not own and await _answered_with_it(turn, submission):
             await turn.save(accepted)
-        else:
-            own = await turn.adopt(accepted)
+            own = True
     except StoreError as error:
         raise TakenUnwritten(turn.job, submission) from error
     if not own:
@@ -159,6 +158,13 @@ async def _accepted(turn: Turn, backend: Backend, spec: ModelSpec, submission: S
     observed = observe(accepted, submission.update, spec, now)
     if observed != accepted:
         await turn.save(observed)
+
+
+async def _answered_with_it(turn: Turn, submission: Submission) -> bool:
+    """Whether the one that has the vendor's job was told so itself, and did not find it in a list."""
+    assert turn.attempt.account is not None, "a submit has an account"
+    owner = await turn.store.owner(turn.attempt.account, submission.ref.job_id)
+    return owner is not None and all(write.name != S.UNKNOWN.value for write in owner.writes)
 
 
 async def _not_submitted(

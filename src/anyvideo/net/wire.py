@@ -76,8 +76,9 @@ class CallRecord:
 
     @property
     def reply(self) -> Reply | None:
-        """The last answer, if any came."""
-        return self.replies[-1] if self.replies else None
+        """The last answer, if any came; in a submit that to the POST, whatever else was asked beside it."""
+        wanted = [reply for reply in self.replies if self.scope is Scope.FREE or reply.method == "POST"]
+        return wanted[-1] if wanted else None
 
 
 class RefusedByVendor(Exception):

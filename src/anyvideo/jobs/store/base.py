@@ -146,6 +146,10 @@ class Store(Protocol):
         """Which of a vendor's jobs belong to attempts of this store."""
         ...
 
+    async def owner(self, account: Account, provider_job_id: str) -> Attempt | None:
+        """The first attempt of this store that has a vendor's job."""
+        ...
+
     async def rivals(self, attempt: Attempt, *, now: datetime) -> list[Rival]:
         """Other attempts, of whatever key, that a vendor's list may not tell from this one.
 

@@ -16,7 +16,7 @@ from anyvideo.jobs.store.base import Line, Rival, Used
 from anyvideo.jobs.store.codec import decode
 from anyvideo.types.budget import Budget
 from anyvideo.types.errors import JobNotFound, StoreError
-from anyvideo.types.job import Job
+from anyvideo.types.job import Account, Attempt, Job
 from anyvideo.types.money import CostBasis
 from anyvideo.types.request import Image
 from anyvideo.types.states import AttemptState
@@ -54,6 +54,17 @@ def rival_of(row: Any) -> Rival | None:
     job = readable_job(columns)
     found = next((one for one in job.attempts if one.id == attempt_id), None) if job else None
     return None if found is None else Rival(attempt=found, driver=driver)
+
+
+def owner_of(sql: sqlite3.Connection, account: Account, provider_job_id: str) -> Attempt | None:
+    """The first attempt that has the vendor's job."""
+    row = sql.execute(
+        f"SELECT {COLUMNS}, attempts.id, lease_owner FROM attempts JOIN jobs ON jobs.id = attempts.job_id"
+        " WHERE provider = ? AND origin = ? AND provider_job_id = ? ORDER BY attempts.rowid",
+        (account.provider, account.origin, provider_job_id),
+    ).fetchone()
+    found = None if row is None else rival_of(row)
+    return None if found is None else found.attempt
 
 
 def text_of(moment: datetime) -> str:

@@ -21,6 +21,7 @@ from anyvideo.jobs.store.rows import (
     kept_input,
     line_of,
     loaded,
+    owner_of,
     readable_job,
     rival_of,
     text_of,
@@ -177,6 +178,9 @@ class SQLiteStore:
             return {found for found in provider_job_ids if books.owned(sql, account, found, "")}
 
         return await self._database.run(select)
+
+    async def owner(self, account: Account, provider_job_id: str) -> Attempt | None:
+        return await self._database.run(lambda: owner_of(self._database.sql, account, provider_job_id))
 
     async def rivals(self, attempt: Attempt, *, now: datetime) -> list[Rival]:
         states = (AttemptState.SENDING, AttemptState.UNKNOWN)
