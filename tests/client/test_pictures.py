@@ -197,7 +197,10 @@ async def test_an_s3_object_reaches_the_vendor_as_content(desk: Desk) -> None:
     assert SECRET not in str((path, headers))
 
 
-@pytest.mark.parametrize("key", ["a+b (1)/é~'!*.png", "a&b=c/100%25.png", "a b;c,d@e:f$g.png"])
+ODD = ["a+b (1)/é~'!*.png", "a&b=c/100%25.png", "a b;c,d@e:f$g.png"]
+
+
+@pytest.mark.parametrize("key", ODD)
 async def test_any_name_of_an_s3_object_is_signed_as_it_is_sent(desk: Desk, key: str) -> None:
     async with desk.client(AWS_SESSION_TOKEN="a+b/c=") as client:
         with pytest.raises(InvalidRequest, match="no object"):
@@ -205,6 +208,15 @@ async def test_any_name_of_an_s3_object_is_signed_as_it_is_sent(desk: Desk, key:
     [(path, headers)] = desk.storage.seen
     assert unquote(path.partition("?")[0]) == f"/scenes/{key}"
     assert signature_holds(path, headers["host"])
+
+
+@pytest.mark.parametrize("name", ODD)
+async def test_any_name_of_a_supabase_object_is_asked_for(desk: Desk, name: str) -> None:
+    async with desk.client() as client:
+        with pytest.raises(InvalidRequest, match="no object"):
+            await client.submit("a lake", image=f"supabase://scenes/{name}")
+    [(path, _)] = desk.storage.seen
+    assert unquote(path) == f"/storage/v1/object/authenticated/scenes/{unquote(name)}"
 
 
 def signature_holds(path: str, host: str) -> bool:
@@ -394,6 +406,113 @@ async def test_an_address_that_names_no_object_is_refused_by_the_plan(desk: Desk
     async with desk.client() as client:
         with pytest.raises(InvalidRequest, match=r"looks like|needs a host"):
             await client.plan("a lake", image=address)
+
+
+OUTSIDE = [
+    "scenes/%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/rest/v1/rpc/delete_all",
+    "scenes/.%2E/owls/lake.png",
+    "scenes/%2e/lake.png",
+    "scenes/%252e%252e/%252e%252e/lake.png",
+    "scenes/%25252525252e%25252525252e/lake.png",
+    "scenes/..%2f..%2frest/v1/lake.png",
+    "scenes/..%5c..%5clake.png",
+    "scenes/..\\lake.png",
+    "scenes/a%5cb.png",
+    "scenes/lake.png%00",
+    "scenes/lake%250d%250a.png",
+    "scenes/a\x07b.png",
+    "scenes/\ud800.png",
+    "scenes//lake.png",
+    "scenes/act 1/",
+    "%2e%2e/lake.png",
+    "../lake.png",
+    "/lake.png",
+]
+"""Names that lead out of their bucket, or may where somebody on the way decodes or cleans a path."""
+
+
+@pytest.mark.parametrize("name", OUTSIDE, ids=ascii)
+@pytest.mark.parametrize(
+    "place",
+    [
+        "supabase://",
+        "s3://",
+        "{url}/storage/v1/object/",
+        "{url}/storage/v1/object/authenticated/",
+    ],
+)
+async def test_no_address_of_an_object_leads_a_key_out_of_its_bucket(
+    desk: Desk, place: str, name: str
+) -> None:
+    address = place.format(url=desk.storage.url) + name
+    async with desk.client() as client:
+        with pytest.raises(InvalidRequest) as planned:
+            await client.plan("a lake", image=address)
+        with pytest.raises(InvalidRequest) as bought:
+            await client.generate("a lake", image=address)
+        with pytest.raises(InvalidRequest) as referred:
+            await client.submit("a lake", reference_images={"fox": address})
+    assert (planned.value.field, bought.value.field) == ("image", "image")
+    assert referred.value.field == "reference_images"
+    assert (desk.storage.seen, desk.storage.asked, desk.fake.orders) == ([], [], [])
+
+
+@pytest.mark.parametrize("name", ["scenes/a%2fb.png", "scenes/a%252fb.png", "scenes%2fact/lake.png"])
+async def test_a_slash_in_a_name_is_none_of_supabase(desk: Desk, name: str) -> None:
+    async with desk.client() as client:
+        with pytest.raises(InvalidRequest, match="looks like"):
+            await client.plan("a lake", image=f"supabase://{name}")
+
+
+@pytest.mark.parametrize("bucket", ["a?b", "a#b", "%2e", "a%2fb"])
+async def test_a_bucket_that_another_would_be_read_for_is_refused(desk: Desk, bucket: str) -> None:
+    async with desk.client() as client:
+        with pytest.raises(InvalidRequest) as caught:
+            await client.submit("a lake", image=f"s3://{bucket}/lake.png")
+    assert caught.value.field == "image"
+    assert desk.storage.seen == []
+
+
+async def test_an_address_too_long_for_any_storage_is_refused_by_the_plan(desk: Desk) -> None:
+    async with desk.client() as client:
+        with pytest.raises(InvalidRequest) as caught:
+            await client.plan("a lake", image=f"supabase://scenes/{'a' * 70_000}.png")
+    assert caught.value.field == "image"
+
+
+NAMES = {
+    "act 1/lake 2.png": "act%201/lake%202.png",
+    "日本/é.png": "%E6%97%A5%E6%9C%AC/%C3%A9.png",
+    "a+b.png": "a%2Bb.png",
+    "100%.png": "100%25.png",
+    "50% off.png": "50%25%20off.png",
+    "a..b.png": "a..b.png",
+    "..a/b..": "..a/b..",
+    ".../....png": ".../....png",
+    "what?/#1.png": "what%3F/%231.png",
+}
+"""Names of objects, and how they stand in the path of an address."""
+
+
+@pytest.mark.parametrize(("name", "quoted"), NAMES.items())
+@pytest.mark.parametrize("place", ["supabase://{}", "{url}/storage/v1/object/{}", "s3://{}"])
+async def test_every_plain_name_is_asked_for_as_it_is(desk: Desk, place: str, name: str, quoted: str) -> None:
+    desk.storage.objects |= dict.fromkeys(
+        (f"/scenes/{quoted}", f"/storage/v1/object/authenticated/scenes/{quoted}"), png()
+    )
+    told = f"scenes/{quoted if 'object' in place else name}"
+    async with desk.client() as client:
+        await client.generate("a lake", image=place.format(told, url=desk.storage.url))
+    assert desk.sent() == as_data_uri(png())
+    assert len(desk.storage.seen) == 1
+
+
+@pytest.mark.parametrize("name", ["a%2Fb.png", "100%25.png", "https%3A%2F%2Fhost.example%2Flake.png"])
+async def test_a_percent_sign_in_an_s3_key_stands_for_itself(desk: Desk, name: str) -> None:
+    desk.storage.objects[f"/scenes/{quote(name)}"] = png()
+    async with desk.client() as client:
+        await client.generate("a lake", image=f"s3://scenes/{name}")
+    assert desk.sent() == as_data_uri(png())
 
 
 async def test_a_missing_object_is_the_callers_error_and_the_text_goes_on_where_allowed(desk: Desk) -> None:
@@ -632,6 +751,24 @@ async def test_a_private_supabase_picture_goes_by_an_address_that_is_signed_for_
     assert (headers["authorization"], headers["apikey"]) == (f"Bearer {SERVICE_KEY}", SERVICE_KEY)
     assert body == {"expiresIn": 3600}
     assert by_address.sent() == f"{by_address.storage.url}{path}?token={TOKEN}"
+
+
+@pytest.mark.usefixtures("public")
+@pytest.mark.parametrize(("name", "quoted"), NAMES.items())
+@pytest.mark.parametrize("place", ["supabase://scenes/{}", "s3://scenes/{}"])
+async def test_every_plain_name_is_signed_as_it_is(
+    by_address: Desk, place: str, name: str, quoted: str
+) -> None:
+    by_address.storage.objects |= dict.fromkeys(
+        (f"/scenes/{quoted}", f"/storage/v1/object/authenticated/scenes/{quoted}"), png()
+    )
+    async with by_address.client() as client:
+        await client.generate("a lake", image=place.format(name))
+    assert urlsplit(by_address.sent()).path.endswith(f"/scenes/{quoted}")
+    assert [path for path, _, _ in by_address.storage.asked] in (
+        [],
+        [f"/storage/v1/object/sign/scenes/{quoted}"],
+    )
 
 
 @pytest.mark.usefixtures("public")

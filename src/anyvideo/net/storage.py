@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
+from anyvideo.net.object_names import is_path_of, stays
 from anyvideo.net.sanitize import origin_of
 from anyvideo.net.ssrf import unreachable
 from anyvideo.net.wire import Timeouts
@@ -44,6 +45,8 @@ _OPEN = ("public/", "sign/")
 _S3_VARIABLES = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 _S3_PLACES = "AWS_REGION and AWS_ENDPOINT_URL"
 _SUPABASE_VARIABLES = "SUPABASE_URL and SUPABASE_SERVICE_KEY"
+_S3_FORM = "an s3 address looks like s3://bucket/folder/picture.png"
+_SUPABASE_FORM = "a Supabase address looks like supabase://bucket/folder/picture.png"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +97,9 @@ def is_signed_for(url: str, address: str) -> bool:
     """Whether a signed address, as a vendor echoes it, is one of this private object."""
     name = address.partition("://")[2]
     if not address.startswith((S3, SUPABASE)):
-        name = unquote(urlsplit(address).path.partition(_OBJECTS)[2]).removeprefix("authenticated/")
+        name = urlsplit(address).path.partition(_OBJECTS)[2].removeprefix("authenticated/")
+    if not address.startswith(S3):
+        name = unquote(name)
     return unquote(url.partition("?")[0]).endswith(f"/{name}")
 
 
@@ -114,6 +119,8 @@ def _signed_s3(address: str, access: StorageAccess, opens_for: timedelta) -> str
         raise _refused(
             f"{address} cannot be signed: {type(error).__name__}", hint=f"check {_S3_PLACES}"
         ) from error
+    if not is_path_of(signed, access.s3.get("endpoint", _AWS), f"/{bucket}/{key}"):
+        raise _refused(_S3_FORM)
     return signed
 
 
@@ -121,8 +128,7 @@ async def _signed_supabase(address: str, access: StorageAccess, opens_for: timed
     import anyio
     import httpx
 
-    name = _supabase_name(address, access)
-    question = f"{access.supabase_url}{_STORAGE}{_SIGN}{name}"
+    question = _supabase_at(_SIGN, address, access)
     try:
         with anyio.fail_after(_ANSWERED_WITHIN):
             async with supabase_client(access) as client:
@@ -146,7 +152,7 @@ def check_access(address: str, access: StorageAccess) -> None:
     if address.startswith(S3):
         _s3_name(address, access)
     else:
-        _supabase_name(address, access)
+        supabase_address(address, access)
 
 
 def _s3_name(address: str, access: StorageAccess) -> tuple[str, str]:
@@ -154,8 +160,8 @@ def _s3_name(address: str, access: StorageAccess) -> tuple[str, str]:
     if find_spec("obstore") is None:
         raise MissingExtra("s3", "reading from s3://")
     bucket, _, key = address.removeprefix(S3).partition("/")
-    if not bucket or any(step in ("", ".", "..") for step in key.split("/")):
-        raise _refused("an s3 address looks like s3://bucket/folder/picture.png")
+    if not (stays(bucket) and all(stays(step, slash=True) for step in key.split("/"))):
+        raise _refused(_S3_FORM)
     if not {"access_key_id", "secret_access_key"} <= access.s3.keys():
         raise _refused("s3:// is read with your keys", hint=f"set {_S3_VARIABLES}")
     return bucket, key
@@ -176,20 +182,27 @@ def read_refused(address: str, error: DownloadFailed) -> InvalidRequest | Downlo
 
 
 def supabase_address(address: str, access: StorageAccess) -> str:
-    """Where an authenticated GET finds the object. Raises InvalidRequest without the user's settings."""
-    return f"{access.supabase_url}{_OBJECTS}authenticated/{_supabase_name(address, access)}"
+    """Where an authenticated GET finds the object. Raises InvalidRequest for an address that names none, and
+    without the user's settings.
+    """
+    return _supabase_at("/object/authenticated/", address, access)
 
 
-def _supabase_name(address: str, access: StorageAccess) -> str:
-    """`bucket/path`, quoted for an address. Raises InvalidRequest."""
+def _supabase_at(call: str, address: str, access: StorageAccess) -> str:
+    """The object's address under a call of the storage API. Raises InvalidRequest."""
     if access.supabase_url is None or access.supabase_key is None:
         raise _refused("Supabase storage is read with your key", hint=f"set {_SUPABASE_VARIABLES}")
     name = _supabase_object(address, access)
     if name is None:
         name = address.removeprefix(SUPABASE)
-    if "/" not in name.strip("/") or ".." in name.split("/"):
-        raise _refused("a Supabase address looks like supabase://bucket/folder/picture.png")
-    return quote(unquote(name))
+    steps = name.split("/")
+    if len(steps) < 2 or not all(map(stays, steps)):
+        raise _refused(_SUPABASE_FORM)
+    path = f"{_STORAGE}{call}{unquote(name)}"
+    url = access.supabase_url + quote(path)
+    if not is_path_of(url, access.supabase_url, path):
+        raise _refused(_SUPABASE_FORM)
+    return url
 
 
 def _supabase_object(address: str, access: StorageAccess) -> str | None:
