@@ -46,6 +46,14 @@ class Recorder:
         self.seen.append((statement, tuple(values)))
         return self.sql.execute(statement, values)
 
+    def executemany(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        for values in rows:
+            self.execute(statement, values)
+
+    @property
+    def in_transaction(self) -> bool:
+        return self.sql.in_transaction
+
     def close(self) -> None:
         self.sql.close()
 

@@ -58,7 +58,20 @@ class Budget:
 
     def key(self, now: datetime) -> str:
         """The name of its account in the period that `now` lies in."""
-        return f"{self.scope}/{self.period}/{_begin(self.period, now)}"
+        return f"{self.scope}/{self.period}/{self.begin(now)}"
+
+    def begin(self, now: datetime) -> str:
+        """The first day, as text, of the period that `now` lies in; empty where it always lasts."""
+        day = now.astimezone(UTC).date()
+        match self.period:
+            case "day":
+                return day.isoformat()
+            case "week":
+                return (day - timedelta(days=day.weekday())).isoformat()
+            case "month":
+                return day.replace(day=1).isoformat()
+            case _:
+                return ""
 
     def __str__(self) -> str:
         return f"{dollars(self.limit_micros)} USD for {self.scope} ({self.period})"
@@ -76,16 +89,3 @@ class Threshold:
 
 
 THRESHOLDS = (50, 80, 100)
-
-
-def _begin(period: Period, now: datetime) -> str:
-    day = now.astimezone(UTC).date()
-    match period:
-        case "day":
-            return day.isoformat()
-        case "week":
-            return (day - timedelta(days=day.weekday())).isoformat()
-        case "month":
-            return day.replace(day=1).isoformat()
-        case _:
-            return ""

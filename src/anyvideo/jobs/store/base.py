@@ -99,8 +99,12 @@ class Store(Protocol):
         """The job as it stands."""
         ...
 
-    async def jobs(self, *, statuses: Sequence[JobStatus] | None = None, limit: int = 100) -> list[Job]:
-        """Jobs, newest first."""
+    async def jobs(
+        self, *, statuses: Sequence[JobStatus] | None = None, undecided: bool = False, limit: int = 100
+    ) -> list[Job]:
+        """Jobs of these statuses, newest first; `undecided` adds those with an attempt of unknown fate, also
+        where the job has ended.
+        """
         ...
 
     async def with_key(self, idempotency_key: str) -> Job | None:

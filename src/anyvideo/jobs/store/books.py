@@ -8,6 +8,7 @@ from datetime import datetime
 
 from anyvideo.jobs.fingerprint import fingerprint
 from anyvideo.jobs.money import Move
+from anyvideo.jobs.store import accounts
 from anyvideo.types.budget import THRESHOLDS, Budget, Threshold
 from anyvideo.types.errors import BudgetExceeded
 from anyvideo.types.job import Account, Attempt, Job
@@ -22,7 +23,7 @@ def enter(sql: sqlite3.Connection, job: Job, moves: Iterable[Move], now: datetim
         if move.hold is not None:
             crossed += _hold(sql, move.attempt, move.hold, job.options.budgets, now)
         if move.settle is not None:
-            _settle(sql, move.attempt, move.settle)
+            crossed += _settle(sql, move.attempt, move.settle, job.options.budgets)
     return crossed
 
 
@@ -39,8 +40,9 @@ def _line(sql: sqlite3.Connection, job_id: str, attempt: Attempt) -> None:
     account = attempt.account
     sql.execute(
         "INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
-        " key_hash = excluded.key_hash, state = excluded.state, provider_job_id = excluded.provider_job_id,"
-        " hold_micros = excluded.hold_micros, cost_micros = excluded.cost_micros, basis = excluded.basis",
+        " key_hash = excluded.key_hash, state = excluded.state, fingerprint = excluded.fingerprint,"
+        " provider_job_id = excluded.provider_job_id, hold_micros = excluded.hold_micros,"
+        " cost_micros = excluded.cost_micros, basis = excluded.basis",
         (
             attempt.id,
             job_id,
@@ -62,14 +64,15 @@ def _line(sql: sqlite3.Connection, job_id: str, attempt: Attempt) -> None:
 def _hold(
     sql: sqlite3.Connection, attempt: Attempt, micros: int, budgets: Sequence[Budget], now: datetime
 ) -> list[Threshold]:
+    """Set the money aside. What is known to be free fits always; no known price is not that."""
+    free = attempt.quote.ceiling_micros == 0
     crossed = []
-    for key, budget in _smallest(budgets, now):
-        limit = budget.limit_micros
-        sql.execute("INSERT INTO budgets (id) VALUES (?) ON CONFLICT (id) DO NOTHING", (key,))
+    for budget in _smallest(budgets, now):
+        key, limit = accounts.opened(sql, budget, now, besides=attempt), budget.limit_micros
         taken = sql.execute(
             "UPDATE budgets SET held_micros = held_micros + ? WHERE id = ?"
-            " AND held_micros + spent_micros + ? <= ? RETURNING held_micros + spent_micros",
-            (micros, key, micros, limit),
+            " AND (? OR held_micros + spent_micros + ? <= ?) RETURNING held_micros + spent_micros",
+            (micros, key, free, micros, limit),
         ).fetchone()
         if taken is None:
             raise BudgetExceeded(
@@ -79,14 +82,15 @@ def _hold(
             )
         sql.execute("INSERT INTO holds VALUES (?, ?, ?, ?)", (attempt.id, key, limit, micros))
         crossed += _crossed(budget, before=taken[0] - micros, after=taken[0])
+    accounts.count(sql, attempt, micros, budgets, now)
     return crossed
 
 
-def _smallest(budgets: Sequence[Budget], now: datetime) -> list[tuple[str, Budget]]:
-    """Of budgets over the same money the one with the smallest limit, by key; the innermost scope first."""
+def _smallest(budgets: Sequence[Budget], now: datetime) -> list[Budget]:
+    """Of budgets over the same money the one with the smallest limit; the innermost scope first."""
     falling = sorted(budgets, key=lambda budget: budget.limit_micros, reverse=True)
     smallest = {budget.key(now): budget for budget in falling}
-    return sorted(smallest.items(), key=lambda item: item[1].rank)
+    return sorted(smallest.values(), key=lambda budget: budget.rank)
 
 
 def _crossed(budget: Budget, *, before: int, after: int) -> list[Threshold]:
@@ -100,12 +104,29 @@ def _crossed(budget: Budget, *, before: int, after: int) -> list[Threshold]:
     ]
 
 
-def _settle(sql: sqlite3.Connection, attempt: Attempt, cost_micros: int) -> None:
-    """The hold becomes spend. No cost gives a budget money back."""
-    rows = sql.execute("SELECT budget_id, micros FROM holds WHERE attempt_id = ?", (attempt.id,)).fetchall()
-    for budget_id, micros in rows:
-        sql.execute(
-            "UPDATE budgets SET held_micros = held_micros - ?, spent_micros = spent_micros + ? WHERE id = ?",
-            (micros, max(cost_micros, 0), budget_id),
-        )
+def _settle(
+    sql: sqlite3.Connection, attempt: Attempt, cost_micros: int, budgets: Sequence[Budget]
+) -> list[Threshold]:
+    """The hold becomes spend, in the period that it was taken in. No cost gives a budget money back."""
+    crossed = []
+    spent = max(cost_micros, 0)
+    rows = sql.execute(
+        "SELECT budget_id, limit_micros, micros FROM holds WHERE attempt_id = ?", (attempt.id,)
+    ).fetchall()
+    for key, limit, micros in rows:
+        [after] = sql.execute(
+            "UPDATE budgets SET held_micros = held_micros - ?, spent_micros = spent_micros + ? WHERE id = ?"
+            " RETURNING held_micros + spent_micros",
+            (micros, spent, key),
+        ).fetchone()
+        for budget in _held_in(budgets, key, limit):
+            crossed += _crossed(budget, before=after + micros - spent, after=after)
     sql.execute("DELETE FROM holds WHERE attempt_id = ?", (attempt.id,))
+    return crossed
+
+
+def _held_in(budgets: Sequence[Budget], key: str, limit: int) -> list[Budget]:
+    """The budget that a hold was taken in, whichever its period."""
+    account = key.rpartition("/")[0]
+    like = [one for one in budgets if f"{one.scope}/{one.period}" == account and one.limit_micros == limit]
+    return like[:1]

@@ -12,9 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from anyvideo.jobs.store.base import Line, Rival, Used
+from anyvideo.jobs.store.base import Line, Rival
 from anyvideo.jobs.store.codec import decode
-from anyvideo.types.budget import Budget
 from anyvideo.types.errors import JobNotFound, StoreError
 from anyvideo.types.job import Account, Attempt, Job
 from anyvideo.types.money import CostBasis
@@ -96,14 +95,6 @@ def line_of(row: Any) -> Line:
         cost_micros=cost,
         basis=None if basis is None else CostBasis(basis),
     )
-
-
-def used_of(sql: sqlite3.Connection, budget: Budget, now: datetime) -> Used:
-    row = sql.execute(
-        "SELECT held_micros, spent_micros FROM budgets WHERE id = ?", (budget.key(now),)
-    ).fetchone()
-    held, spent = row or (0, 0)
-    return Used(budget=budget, held_micros=held, spent_micros=spent)
 
 
 def kept_input(image: Image, folder: Path) -> Image:

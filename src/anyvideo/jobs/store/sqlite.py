@@ -11,7 +11,7 @@ from typing import Any
 
 from anyvideo.jobs.fingerprint import fingerprint, job_fingerprint, same_request
 from anyvideo.jobs.money import moves
-from anyvideo.jobs.store import books
+from anyvideo.jobs.store import accounts, books
 from anyvideo.jobs.store.base import Lease, Line, Rival, Used, Written
 from anyvideo.jobs.store.codec import encode
 from anyvideo.jobs.store.database import Database
@@ -25,7 +25,6 @@ from anyvideo.jobs.store.rows import (
     readable_job,
     rival_of,
     text_of,
-    used_of,
     with_key,
 )
 from anyvideo.types.budget import Budget
@@ -80,12 +79,16 @@ class SQLiteStore:
     async def load(self, job_id: str) -> Job:
         return await self._database.run(lambda: loaded(self._database.sql, job_id))
 
-    async def jobs(self, *, statuses: Sequence[JobStatus] | None = None, limit: int = 100) -> list[Job]:
+    async def jobs(
+        self, *, statuses: Sequence[JobStatus] | None = None, undecided: bool = False, limit: int = 100
+    ) -> list[Job]:
         wanted = tuple(statuses or JobStatus)
         marks = ", ".join("?" * len(wanted))
         return await self._select(
-            f"SELECT {COLUMNS} FROM jobs WHERE status IN ({marks}) ORDER BY created_at DESC, id DESC LIMIT ?",
-            (*wanted, limit),
+            f"SELECT {COLUMNS} FROM jobs WHERE status IN ({marks})"
+            " OR (? AND id IN (SELECT job_id FROM attempts WHERE state = ?))"
+            " ORDER BY created_at DESC, id DESC LIMIT ?",
+            (*wanted, undecided, AttemptState.UNKNOWN, limit),
         )
 
     async def keyed(self, prefix: str) -> dict[str, Job]:
@@ -224,7 +227,7 @@ class SQLiteStore:
         def select() -> list[Line]:
             rows = self._database.sql.execute(
                 "SELECT job_id, id, provider, model, day, state, hold_micros, cost_micros, basis"
-                " FROM attempts ORDER BY day, id"
+                " FROM attempts ORDER BY rowid"
             ).fetchall()
             return [line_of(row) for row in rows]
 
@@ -232,7 +235,7 @@ class SQLiteStore:
 
     async def used(self, budgets: Sequence[Budget], now: datetime) -> list[Used]:
         def select() -> list[Used]:
-            return [used_of(self._database.sql, budget, now) for budget in budgets]
+            return [accounts.used(self._database.sql, budget, now) for budget in budgets]
 
         return await self._database.run(select)
 
