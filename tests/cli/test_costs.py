@@ -41,6 +41,7 @@ def test_nothing_is_counted_twice_or_left_out(by: Grouping) -> None:
     assert everything.spent == sum(one.cost_micros or 0 for one in lines)
     assert everything.held + everything.unknown == sum(one.hold_micros for one in lines)
     assert everything.unknown == sum(one.hold_micros for one in lines if one.state is AttemptState.UNKNOWN)
+    assert everything.unpriced == sum(one.basis is CostBasis.UNKNOWN for one in lines)
     guessed = [one for one in lines if one.basis is CostBasis.ESTIMATED]
     assert everything.estimated == sum(one.cost_micros or 0 for one in guessed)
 
@@ -53,4 +54,5 @@ def test_a_million_micros_are_a_dollar() -> None:
         "estimated": "0.00",
         "held": "0.000007",
         "unknown": "0.25",
+        "unpriced": 0,
     }

@@ -179,6 +179,7 @@ def test_a_video_is_documented_with_file_cost_and_every_attempt() -> None:
             {"field": "duration", "asked": "5.2", "given": "5", "reason": "5 or 10 seconds only"}
         ],
         "mismatches": [{"field": "resolution", "ordered": "1280x720", "measured": "320x180"}],
+        "held": "0.00",
     }
 
 

@@ -8,7 +8,19 @@ from typing import Any
 import PIL.Image
 import pytest
 
-from anyvideo import BatchFailed, IdempotencyConflict, Image, InvalidRequest, Plugins, VideoRefused
+from anyvideo import (
+    AsyncClient,
+    BatchFailed,
+    BatchResult,
+    BudgetExceeded,
+    IdempotencyConflict,
+    Image,
+    InvalidRequest,
+    JobStatus,
+    OutcomeUnknown,
+    Plugins,
+    VideoRefused,
+)
 from anyvideo.provider import hookimpl
 
 from .conftest import House
@@ -281,3 +293,67 @@ async def test_a_clip_that_a_check_refused_is_never_bought_again(house: House) -
             assert isinstance(clip.error, VideoRefused)
             assert clip.tries == 1
     assert len(house.charges()) == 1
+
+
+TURBO, LUMA = "runway/gen4_turbo", "luma/ray-flash-2"
+
+
+async def lost(house: House, client: AsyncClient, **wish: Any) -> BatchResult:
+    """A batch of one clip whose first model may have taken it, told by nobody."""
+    house.server.fault("runway", "disconnect_after_accept", times=1)
+    with pytest.raises(BatchFailed) as caught:
+        await client.batch([{"prompt": "a fox", "image": str(picture(house.folder / "lake.png"))}], **wish)
+    result: BatchResult = caught.value.result
+    assert isinstance(result.clips[0].error, OutcomeUnknown)
+    return result
+
+
+@pytest.mark.parametrize("tries", [1, 3])
+async def test_once_a_lost_clip_is_booked_the_same_batch_tries_it_again_once(
+    house: House, tries: int
+) -> None:
+    wish: dict[str, Any] = {"models": [TURBO, LUMA], "batch_id": "film", "tries": tries}
+    requests = [{"prompt": "a fox", "image": str(house.folder / "lake.png")}]
+    async with house.client() as client:
+        await lost(house, client, **wish)
+        with pytest.raises(BatchFailed):
+            await client.batch(requests, **wish)
+        assert house.posts() == 1
+        await client.resolve("film-0", charged=True)
+    for _ in range(3):
+        async with house.client() as client:
+            again = await client.batch(requests, **wish)
+        assert (again.successful, again.clips[0].job_ids) == (1, ("film-0", "film-0-try2"))
+        assert (len(house.charges()), house.posts()) == (2, 2)
+    assert again.held_micros == 0
+    async with house.client() as client:
+        assert [job.status for job in await client.jobs()] == [JobStatus.SUCCEEDED, JobStatus.FAILED]
+
+
+async def test_each_decision_buys_one_more_try_and_an_undecided_one_none(house: House) -> None:
+    wish: dict[str, Any] = {"models": [TURBO, LUMA], "batch_id": "film"}
+    async with house.client() as client:
+        await lost(house, client, **wish)
+        for number, job_id in enumerate(("film-0", "film-0-try2", "film-0-try3"), 2):
+            await client.resolve(job_id, charged=True)
+            result = await lost(house, client, **wish)
+            assert (result.clips[0].tries, house.posts()) == (number, number)
+            with pytest.raises(BatchFailed):
+                await client.batch([{"prompt": "a fox", "image": str(house.folder / "lake.png")}], **wish)
+            assert house.posts() == number
+    assert len(house.charges()) == 4
+
+
+async def test_a_booked_clip_is_tried_again_only_within_the_batchs_budget(house: House) -> None:
+    wish: dict[str, Any] = {"models": TURBO, "batch_id": "film"}
+    async with house.client() as client:
+        result = await lost(house, client, budget="0.30", **wish)
+        assert result.held_micros == 250_000
+        await client.resolve("film-0", charged=True)
+        requests = [{"prompt": "a fox", "image": str(house.folder / "lake.png")}]
+        with pytest.raises(BudgetExceeded):
+            await client.batch(requests, budget="0.30", **wish)
+        assert house.posts() == 1
+        again = await client.batch(requests, budget="0.50", **wish)
+    assert (again.successful, house.posts()) == (1, 2)
+    assert again.cost.micros == 500_000

@@ -17,6 +17,7 @@ from anyvideo import (
     EventKind,
     InvalidRequest,
     JobStatus,
+    PluginError,
     Plugins,
     StillRunning,
     Video,
@@ -116,6 +117,37 @@ async def test_a_refused_clip_is_paid_kept_and_not_bought_again(desk: Desk, refu
     assert caught.value.path.read_bytes()[4:8] == b"ftyp"
     assert (len(desk.fake.orders), len(desk.other.orders)) == (1, 0)
     assert len(desk.checks.videos) == 1
+
+
+@pytest.mark.parametrize("answer", [False, ""])
+async def test_a_check_that_answers_nonsense_leaves_a_paid_clip_for_when_it_is_mended(
+    desk: Desk, answer: Any
+) -> None:
+    desk.checks.video = answer
+    async with desk.client() as client:
+        job = await client.submit("a fox")
+        with pytest.raises(PluginError, match=r"Checks\.anyvideo_check_video is broken") as caught:
+            await client.wait(job)
+        standing = await client.job(job)
+    assert f"anyvideo resume {job.id}" in str(caught.value.hint)
+    [kept] = (desk.folder / "videos").glob("*.mp4")
+    assert str(kept) in str(caught.value.hint)
+    assert not standing.finished
+    desk.checks.video = None
+    async with desk.client() as client:
+        video = await client.wait(job.id)
+        [line] = await client.spend()
+    assert (video.path, line.cost_micros) == (kept, 100_000)
+    assert (len(desk.fake.orders), len(desk.other.orders)) == (1, 0)
+
+
+async def test_a_check_of_requests_that_answers_nonsense_buys_nothing(desk: Desk) -> None:
+    desk.checks.request = False  # type: ignore[assignment]
+    async with desk.client() as client:
+        with pytest.raises(PluginError, match="it answered False"):
+            await client.generate("a fox")
+        assert await client.spend() == []
+    assert desk.fake.orders == []
 
 
 async def test_checks_see_the_measured_clip_off_the_loop(desk: Desk) -> None:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import anyio
 import pytest
 
-from anyvideo import AnyVideoError, Client, ConfigurationError, JobStatus, StillRunning, load_settings
+from anyvideo import (
+    AnyVideoError,
+    Client,
+    ConfigurationError,
+    JobStatus,
+    MediaError,
+    StillRunning,
+    load_settings,
+)
 
 from .conftest import House
 
@@ -48,6 +57,19 @@ async def test_a_client_that_is_closed_already_waits_for_nothing(house: House) -
         job = await client.submit("a fox", models=LUMA)
     with anyio.fail_after(30), pytest.raises(ConfigurationError, match="not open"):
         await client.wait(job, timeout=5, on_timeout="cancel")
+
+
+@pytest.mark.anyio
+async def test_a_clip_that_went_with_a_memory_store_blames_no_destination(
+    house: House, tmp_path: Path
+) -> None:
+    async with house.client(store="memory:") as client:
+        video = await client.generate("a fox", models=LUMA)
+        assert video.save(tmp_path / "fox.mp4").is_file()
+    with pytest.raises(MediaError, match="memory store") as caught:
+        video.save(tmp_path / "late.mp4")
+    assert str(video.path) in caught.value.message
+    assert "late.mp4" not in str(caught.value)
 
 
 @pytest.mark.anyio

@@ -40,14 +40,54 @@ def test_clips_that_find_no_place_are_told_where_they_are(here: Path, run: Run, 
     (here / "scenes" / "taken").write_text("a file where the names need a folder")
     name = ("--name", "taken/{index}.mp4")
     done = run("batch", write(here), *LUMA, *name, *(["--json"] if as_json else []))
-    assert done.code == 0, done.err
+    assert done.code == 7, done.err
     kept = sorted((here.parent / "videos").glob("*.mp4"))
     assert len(kept) == 3
     assert all(str(path) in done.err for path in kept)
     if as_json:
         assert sorted(clip["path"] for clip in done.document["clips"]) == [str(path) for path in kept]
+        assert (done.document["successful"], done.document["error"]["type"]) == (3, "NotSaved")
+        assert done.document["error"]["field"] == "output"
     else:
         assert "3 of 3" in done.out
+        assert "could not be written below scenes: 0, 4, 2" in done.err
+    (here / "scenes" / "taken").unlink()
+    again = run("batch", "scenes.yaml", *LUMA, *name, "--resume", "--json")
+    assert (again.code, "error" in again.document) == (0, False)
+    assert all((here / clip["path"]).exists() for clip in again.document["clips"])
+    assert {Path(clip["path"]).parent for clip in again.document["clips"]} == {Path("scenes/taken")}
+
+
+def test_the_file_may_name_the_clips_and_a_clip_its_own(
+    here: Path, run: Run, server: SimulatorServer
+) -> None:
+    before = len(server.ledger())
+    text = (
+        "output: films/{index}-x.mp4\n"
+        "clips:\n  - prompt: a fox\n  - {prompt: a hare, output: hare.mp4}\n  - prompt: an owl\n"
+    )
+    name = write(here, text)
+    first = run("batch", name, *LUMA, "--json")
+    assert first.code == 0, first.err
+    paths = ["scenes/films/0-x.mp4", "scenes/hare.mp4", "scenes/films/2-x.mp4"]
+    assert [clip["path"] for clip in first.document["clips"]] == paths
+    elsewhere = run("batch", name, *LUMA, "--resume", "-o", "other", "--json")
+    moved = [path.replace("scenes", "other") for path in paths]
+    assert [clip["path"] for clip in elsewhere.document["clips"]] == moved
+    named = run("batch", name, *LUMA, "--resume", "-o", "third", "--name", "n{index}.mp4", "--json")
+    assert [clip["path"] for clip in named.document["clips"]] == [
+        "third/n0.mp4",
+        "third/hare.mp4",
+        "third/n2.mp4",
+    ]
+    assert len(server.ledger()) == before + 3
+
+
+def test_clips_that_ask_for_one_name_get_numbers(here: Path, run: Run) -> None:
+    text = "- {prompt: a fox, output: a.mp4}\n- {prompt: a hare, output: a.mp4, duration: 9}\n"
+    done = run("batch", write(here, text), *LUMA, "--json")
+    paths = [clip["path"] for clip in done.document["clips"]]
+    assert sorted(paths) == ["scenes/a-2.mp4", "scenes/a.mp4"]
 
 
 def test_a_batch_whose_picture_is_gone_can_be_resumed(here: Path, run: Run, server: SimulatorServer) -> None:
@@ -102,6 +142,14 @@ def test_what_differs_from_the_order_is_shown(here: Path, run: Run) -> None:
         ("b.yaml", "self: 1\nclips:\n  - prompt: a fox\n", "self"),
         ("b.yaml", "not_before: soon\nclips:\n  - prompt: a fox\n", "not_before"),
         ("b.yaml", "not_before: 20261201\nclips:\n  - prompt: a fox\n", "not_before"),
+        ("b.yaml", "output: ../../x\nclips:\n  - prompt: a fox\n", "output"),
+        ("b.yaml", "output: ../../{index}.mp4\nclips:\n  - prompt: a fox\n", "output"),
+        ("b.yaml", "output: same.mp4\nclips:\n  - prompt: a fox\n", "output"),
+        ("b.yaml", "output: '{index}.mov'\nclips:\n  - prompt: a fox\n", "output"),
+        ("b.yaml", "output: [a]\nclips:\n  - prompt: a fox\n", "output"),
+        ("b.json", '{"output": 5, "clips": [{"prompt": "a fox"}]}', "output"),
+        ("b.yaml", "- prompt: a fox\n  output: ../x.mp4\n", "output"),
+        ("b.yaml", "- prompt: a fox\n  output: [a]\n", "output"),
         ("b.yaml", "metadata: abc\nclips:\n  - prompt: a fox\n", "metadata"),
         ("b.yaml", "- prompt: a fox\n  metadata: abc\n", "metadata"),
         ("b.yaml", "- prompt: a fox\n  reference_images: [a]\n", "reference_images"),

@@ -189,3 +189,12 @@ def test_a_batch_that_was_killed_goes_on_where_it_was(
     charges = server.ledger()[before:]
     assert len(charges) == 20, f"seed {seed}: killed after {charged}"
     assert sum(charge.amount or 0 for charge in charges) == Decimal(told["cost"]["amount"]), f"seed {seed}"
+
+
+def test_a_clip_that_was_bought_before_costs_the_batch_nothing(here: Path, run: Run) -> None:
+    bought = run("generate", "a fox", "--duration", "5", *LUMA, "--json").document
+    clips = write(here, '[{"prompt": "a fox", "duration": 5, "cache": true}]', "one.json")
+    done = run("batch", clips, *LUMA, "--json").document
+    assert (done["cost"]["amount"], done["clips"][0]["cost"]["amount"]) == ("0.00", "0.00")
+    assert done["clips"][0]["reused"] == bought["job_id"]
+    assert f"reused job {bought['job_id']}" in run("batch", clips, *LUMA).out

@@ -173,12 +173,61 @@ def test_buying_again_is_capped_and_told(server: SimulatorServer, run: Run) -> N
     assert len(server.ledger()) == before + 2
 
 
+@pytest.fixture
+def bought_again(server: SimulatorServer, run: Run) -> Any:
+    """The document of a clip whose first attempt nobody knows the fate of."""
+    server.fault("runway", "disconnect_after_accept", times=1)
+    again = ("--on-unknown", "resubmit", "--max-duplicate-cost", "1.00", "--job-id", "twice")
+    return run("generate", FOX, *RUNWAY, *FAST, *again, "--json").document
+
+
+def test_money_that_is_held_after_the_end_is_told_with_who_decides(bought_again: Any, run: Run) -> None:
+    unknown = run("costs", "--json").document["total"]["unknown"]
+    assert Decimal(bought_again["held"]) == Decimal(unknown) > 0
+    way_out = "anyvideo jobs resolve twice --charged|--not-charged"
+    (listed,) = run("jobs", "--state", "unknown", "--json").document["jobs"]
+    assert (listed["job_id"], listed["status"], listed["held"]) == ("twice", "succeeded", unknown)
+    for command in (("resume", "twice"), ("jobs", "--state", "unknown"), ("jobs", "show", "twice")):
+        (line,) = (line for line in run(*command).out.splitlines() if way_out in line)
+        assert f"{unknown} USD for attempt 1, runway/gen4.5" in line, command
+    assert run("jobs", "--state", "failed", "--json").document["jobs"] == []
+    decided = run("jobs", "resolve", "twice", "--not-charged")
+    assert (decided.code, way_out in decided.out) == (0, False)
+    assert run("jobs", "--state", "unknown", "--json").document["jobs"] == []
+    assert run("costs", "--json").document["total"]["unknown"] == "0.00"
+
+
+def test_a_failure_tells_what_it_cost_and_what_stays_held(server: SimulatorServer, run: Run) -> None:
+    server.fault("runway", "disconnect_after_accept", times=1)
+    server.fault("runway", "failed")
+    asked = ("--on-unknown", "resubmit", "--max-duplicate-cost", "1.00")
+    failed = run("generate", FOX, *RUNWAY, *FAST, *asked, "--job-id", "both")
+    assert failed.code == 4, failed.err
+    assert "anyvideo jobs resolve both --charged|--not-charged" in failed.err
+    document = run("resume", "both", "--json").document
+    assert f"cost {document['cost']['amount']} USD" in failed.err
+    assert f"{document['held']} USD for attempt 1" in failed.err
+
+
+@pytest.mark.usefixtures("short_lease")
+def test_a_cancel_names_what_it_cost(server: SimulatorServer, run: Run) -> None:
+    server.set_time(30)
+    left = run("generate", FOX, *LUMA, "--timeout", "0.4", "--poll-interval", "0.05", "--json")
+    cost = run("cancel", left.document["job_id"], "--json").document["cost"]
+    again = run("resume", left.document["job_id"])
+    assert (again.code, f"cost {cost['amount']} USD" in again.err) == (4, True)
+    assert run("resume", left.document["job_id"], "--json").document["cost"] == cost
+
+
 def test_a_model_without_a_highest_price_must_be_allowed(run: Run, here: Path) -> None:
     (here / "mine.toml").write_text(UNPRICED)
     (here / "anyvideo.toml").write_text('[catalogs]\nluma = "mine.toml"\n')
     turned_down = run("plan", FOX, "-m", "luma/odd", "--json")
     assert turned_down.code == 3
     assert turned_down.document["rejections"][0]["field"] == "allow_unpriced"
+    refused = run("generate", FOX, "-m", "luma/odd")
+    told = turned_down.out + refused.err + run("plan", FOX, "-m", "luma/odd").out
+    assert (told.count("--allow-unpriced accepts that") >= 3, "allow_unpriced=True" in told) == (True, False)
     (candidate,) = run("plan", FOX, "-m", "luma/odd", "--allow-unpriced", "--json").document["candidates"]
     assert candidate["quote"]["ceiling"] is None
     assert run("generate", FOX, "-m", "luma/odd", *FAST, "--allow-unpriced").code == 0

@@ -102,3 +102,17 @@ def test_a_job_shows_every_write_and_what_it_cost(server: SimulatorServer, run: 
     words = run("jobs", "show", job_id).out
     assert all(write in words for write in second)
     assert f"accepted as {shown['attempts'][1]['provider_job_id']}" in " ".join(words.split())
+
+
+def test_a_clip_that_cannot_be_fetched_is_given_up_by_hand(server: SimulatorServer, run: Run) -> None:
+    server.fault("luma", "output_not_video")
+    waited = run("generate", FOX, *LUMA, "--timeout", "1.5", "--poll-interval", "0.05", "--json")
+    left, way_out = waited.document["job_id"], "--charged|--not-charged"
+    assert (waited.code, way_out in waited.document["error"]["hint"]) == (7, True)
+    assert f"anyvideo jobs resolve {left} {way_out}" in run("jobs", "show", left).out
+    recovered = run("recover", "--timeout", "0.3")
+    assert (recovered.code, f"anyvideo jobs resolve {left} {way_out}" in recovered.out) == (7, True)
+    assert run("jobs", "resolve", left, "--provider-job", "gen-1").code == 2
+    decided = run("jobs", "resolve", left, "--not-charged", "--json").document
+    assert (decided["status"], decided["held"], decided["error"]["type"]) == ("failed", "0.00", "ResultGone")
+    assert (run("jobs", "resolve", left, "--charged").code, run("recover").code) == (2, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,13 @@ Run = Callable[..., Any]
 FOX = "a red fox crosses a frozen lake"
 LUMA = ("-m", "luma/ray-flash-2", "--resolution", "540p")
 FAST = ("--poll-interval", "0.02", "--timeout", "20")
+NO_FACES = """
+from anyvideo.provider import hookimpl
+
+@hookimpl
+def anyvideo_check_video(video):
+    return "a face is shown"
+"""
 LEFT = ("--timeout", "0.4", "--poll-interval", "0.05", "--json")
 
 
@@ -88,6 +96,56 @@ def test_a_job_that_nobody_knows_about_names_every_way_out(server: SimulatorServ
         told = run(*command, job_id)
         assert ways in told.out + told.err, command
     assert ways in run("recover").out
+
+
+@pytest.mark.parametrize(
+    ("models", "said", "next_one"),
+    [
+        (("-m", "runway/gen4.5", *LUMA), "--not-charged", "luma/ray-flash-2"),
+        (("-m", "runway/gen4.5", *LUMA), "--charged", None),
+        (("-m", "runway/gen4.5"), "--not-charged", None),
+    ],
+)
+def test_who_decides_is_told_what_will_be_bought_next(
+    server: SimulatorServer, run: Run, models: tuple[str, ...], said: str, next_one: str | None
+) -> None:
+    server.fault("runway", "disconnect_after_accept", times=1)
+    job_id = run("generate", FOX, *models, *FAST, "--json").document["job_id"]
+    told = run("jobs", "resolve", job_id, said).out
+    assert told.rstrip() == run("jobs", "show", job_id).out.rstrip()
+    (line,) = (line for line in told.splitlines() if line.startswith("next"))
+    assert run("jobs", "show", job_id, "--json").document["next_model"] == next_one
+    before = len(server.ledger())
+    resumed = run("resume", job_id, *("--timeout", "20", "-o", "fox.mp4", "--json"))
+    bought = [one["model"] for one in resumed.document["attempts"]][1:]
+    assert bought == ([] if next_one is None else [next_one])
+    assert len(server.ledger()) - before == len(bought)
+    if next_one is None:
+        assert (resumed.code, "no model follows" in line) == (4, True)
+    else:
+        assert f"anyvideo resume {job_id}, and anyvideo recover, will buy {next_one} for at most" in line
+
+
+def test_deciding_warns_that_something_may_be_bought(run: Run) -> None:
+    assert "may then buy the next model" in " ".join(run("jobs", "resolve", "--help").out.split())
+
+
+@pytest.mark.usefixtures("server")
+def test_an_end_without_a_clip_is_not_told_as_a_delivery(
+    run: Run, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = here / "plugins" / "no_faces-1.0.dist-info"
+    facts.mkdir(parents=True)
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: no-faces\nVersion: 1.0\n")
+    (facts / "entry_points.txt").write_text("[anyvideo]\nno-faces = no_faces\n")
+    (here / "plugins" / "no_faces.py").write_text(NO_FACES)
+    monkeypatch.syspath_prepend(here / "plugins")
+    refused = run("generate", FOX, *LUMA, *FAST)
+    assert (refused.code, "a face is shown" in refused.err) == (4, True)
+    assert "delivered" not in refused.err
+    assert "is kept" in refused.err
+    forgotten = run("--store", "memory:", "generate", FOX, *LUMA, *FAST)
+    assert (forgotten.code, "is kept" in forgotten.err) == (4, False)
 
 
 def test_a_failed_call_tells_which_models_were_not_tried_and_why(server: SimulatorServer, run: Run) -> None:

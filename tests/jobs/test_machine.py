@@ -199,7 +199,7 @@ class Machine(RuleBasedStateMachine):
         self.end: Attempt | None = None
 
     def _now(self, after: Attempt) -> None:
-        self.now += timedelta(seconds=1)
+        self.now += timedelta(seconds=25)
         if after.state is not self.attempt.state:
             self.path.append(after.state)
         self.attempt = after

@@ -43,8 +43,9 @@ def test_bytes_paths_files_and_data_uris_are_the_same_picture(tmp_path: Path) ->
     path.write_bytes(png())
     uri = f"data:image/png;base64,{base64.b64encode(png()).decode()}"
     percent = f"data:image/png,{quote(png())}"
+    content: list[Any] = [png(), bytearray(png()), memoryview(png()), io.BytesIO(png())]
     with path.open("rb") as file:
-        found = [load_image(one) for one in (png(), path, str(path), file, io.BytesIO(png()), uri, percent)]
+        found = [load_image(one) for one in (*content, path, str(path), file, uri, percent)]
     assert {image.sha256 for image in found} == {found[0].sha256}
     assert {(image.content_type, image.size) for image in found} == {("image/png", len(png()))}
 
@@ -119,8 +120,34 @@ def test_a_broken_data_uri_is_refused(uri: str) -> None:
 
 
 def test_a_file_that_gives_text_is_refused() -> None:
-    with tempfile.TemporaryFile("w+") as file, pytest.raises(InvalidRequest, match="cannot be made"):
+    with tempfile.TemporaryFile("w+") as file, pytest.raises(InvalidRequest, match="open for text") as caught:
         load_image(file)  # type: ignore[arg-type]
+    assert '"rb"' in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("mode", ["w", "r"])
+def test_a_text_file_that_cannot_be_read_is_refused(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "scene.png"
+    path.write_bytes(png())
+    with path.open(mode) as file, pytest.raises(InvalidRequest) as caught:
+        load_image(file)  # type: ignore[arg-type]
+    assert '"rb"' in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("form", ["file://{}", "FILE://localhost{}"])
+def test_a_file_address_is_the_path_that_it_names(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "a red fox.png"
+    path.write_bytes(png())
+    assert load_image(form.format(quote(str(path)))).data == png()
+    with pytest.raises(InvalidRequest, match="No such file") as caught:
+        load_image(form.format("/nowhere/fox.png"))
+    assert caught.value.field == "image"
+
+
+def test_a_file_of_another_machine_is_refused_with_the_way_out() -> None:
+    with pytest.raises(InvalidRequest, match="another machine") as caught:
+        load_image("file://lake.png")
+    assert "file:///" in str(caught.value.hint)
 
 
 def test_an_earlier_clip_stands_for_its_last_frame(tmp_path: Path) -> None:

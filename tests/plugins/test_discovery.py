@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from anyvideo import PluginError, Plugins
+from anyvideo.provider import Recovery
 
 Good = Callable[[str], str]
 
@@ -79,6 +80,19 @@ def test_a_broken_plugin_fails_alone_and_says_why(
     with pytest.raises(PluginError, match="'broken' is broken") as caught:
         plugins.get("broken")
     assert problem in caught.value.message
+
+
+@pytest.mark.parametrize("kind", ["client_id", "replay", "Listing", None, []])
+def test_a_recovery_that_nothing_does_is_refused(kind: Any) -> None:
+    with pytest.raises(PluginError, match="listing, tag, nothing, in_process") as caught:
+        Recovery(kind=kind)
+    assert caught.value.field == "recovery"
+
+
+def test_a_plugin_that_declares_such_a_recovery_is_broken(install: Any, good: Good) -> None:
+    source = good("kite").replace('kind="nothing"', 'kind="replay"')
+    (broken,) = Plugins.discover(install("video-kite", source, entry="kite")).broken
+    assert "a lost submit cannot be found again by 'replay'" in broken.problem
 
 
 def test_a_clash_of_names_names_both_distributions(install: Any, good: Good) -> None:

@@ -144,9 +144,9 @@ def test_a_provider_and_a_star_stand_for_one_model_of_each_family(desk: Any, wis
         ("luma/ray2", ["luma/ray-2"]),
         ("cogvideo", ["cogvideox"]),
         ("cheap", ["cheapest"]),
-        ("luma", ["luma/ray-2"]),
-        ("fal/kling", ['pip install "anyvideo[fal]"']),
-        ("lumma/ray-2", ['pip install "anyvideo[lumma]"', "luma/ray-2"]),
+        ("luma", ["luma/*", "luma/ray-2"]),
+        ("fal/kling", ["no installed provider is called 'fal'", "anyvideo providers"]),
+        ("lumma/ray-2", ["anyvideo providers", "luma/ray-2"]),
         ("zzz", ["anyvideo models"]),
     ],
 )
@@ -155,6 +155,22 @@ def test_an_unknown_name_says_what_may_be_meant(desk: Any, wish: Wish, entry: st
         desk.plan(wish(), "svd", entry)
     assert caught.value.field == "models"
     assert all(hint in str(caught.value) for hint in hints)
+
+
+def test_only_an_extra_that_exists_is_named_to_install(
+    desk: Any, wish: Wish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugins = [plugin for plugin in desk.plugins if plugin.name != "luma"]
+    specs = [spec for spec in desk.specs if spec.provider != "luma"]
+    for entry in ("nope/x", "media/x", "all/x", "lumaa/x"):
+        with pytest.raises(UnknownModel) as caught:
+            desk.plan(wish(), entry, plugins=plugins, specs=specs)
+        assert "pip install" not in str(caught.value)
+    with pytest.raises(UnknownModel, match=r"installed and not loaded.*ANYVIDEO_PLUGINS"):
+        desk.plan(wish(), "luma/ray-2", plugins=plugins, specs=specs)
+    monkeypatch.setattr("anyvideo.routing.route.entry_points", lambda **_: ())
+    with pytest.raises(UnknownModel, match=r'pip install "anyvideo\[luma\]"'):
+        desk.plan(wish(), "luma/ray-2", plugins=plugins, specs=specs)
 
 
 def test_a_model_whose_price_has_no_bound_needs_leave(desk: Any, wish: Wish) -> None:

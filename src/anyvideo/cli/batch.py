@@ -17,7 +17,7 @@ from anyvideo.cli.console import emit
 from anyvideo.cli.documents import error_document
 from anyvideo.cli.errors import Interrupted, exit_code, failed, show_error
 from anyvideo.cli.session import session_of
-from anyvideo.types.errors import BatchFailed, InvalidRequest
+from anyvideo.types.errors import AnyVideoError, BatchFailed, InvalidRequest
 
 if TYPE_CHECKING:
     from anyvideo.types.batch import BatchResult
@@ -78,12 +78,20 @@ def batch(
     options = told.options | opt.given(locals(), opt.EVERY_CLIP)
     session = session_of(ctx)
     settings = session.settings()
+    in_file = options.get("output")
     shelf = Shelf.of(
-        output or (settings.output or Path()) / file.stem, name or settings.template or USUAL_NAME
+        output or (settings.output or Path()) / file.stem,
+        name or in_file or settings.template or USUAL_NAME,
+        said_by="name" if name or not in_file else "output",
+        own={
+            clip.get("index", place): clip["output"]
+            for place, clip in enumerate(told.clips)
+            if "output" in clip
+        },
     )
     options["output"] = shelf.name
     board = Board()
-    error: BatchFailed | None = None
+    error: AnyVideoError | None = None
     with session.client(board, settings=replace(settings, output=shelf.folder)) as client:
         try:
             with board:
@@ -94,7 +102,8 @@ def batch(
             raise failed(_interrupted(board.batch_id), as_json=as_json) from None
         except InvalidRequest as wrong:
             raise _begun_before(wrong) from None
-        saved = shelf.save(result, client.job)
+        saved, not_saved = shelf.save(result, client.job)
+    error = error or not_saved
     _tell(result, saved, shelf.draw(result, saved), as_json=as_json, error=error)
     raise typer.Exit(0 if error is None else exit_code(error))
 
@@ -105,7 +114,7 @@ def _tell(
     sheet: Path | None,
     *,
     as_json: bool,
-    error: BatchFailed | None,
+    error: AnyVideoError | None,
 ) -> None:
     if as_json:
         emit(batch_document(result, saved, sheet) | ({} if error is None else error_document(error)))

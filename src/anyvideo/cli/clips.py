@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -39,6 +40,8 @@ def _flag(value: Any) -> bool:
 
 
 def _words(value: Any) -> list[str]:
+    if isinstance(value, list | tuple) and None in value:
+        raise TypeError(value)
     return [str(word) for word in value] if isinstance(value, list | tuple) else [str(value)]
 
 
@@ -53,7 +56,8 @@ _KINDS: Final[Mapping[str, tuple[Callable[[Any], Any], str]]] = {
     **dict.fromkeys(("audio", "strict", "cache", "allow_unpriced"), (_flag, "true or false")),
     "models": (_words, "a list of models"),
 }
-"""What is no text, by its name. The YAML reader leaves everything text: 16:9 is no number of minutes here."""
+"""What is no text, by its name. The YAML reader leaves all but a null text: 16:9 is no number of minutes."""
+_NULL: Final = "tag:yaml.org,2002:null"
 
 TERMS: Final = ("concurrency", "min_successes", "budget", "batch_id", "tries", "not_before")
 
@@ -99,7 +103,7 @@ def _parsed(path: Path, text: str) -> Any:
     broken = (ValueError, RecursionError) if yaml is None else (yaml.YAMLError, RecursionError)
     try:
         if yaml is not None:
-            return yaml.load(text, Loader=yaml.BaseLoader)
+            return yaml.load(text, Loader=_reader(yaml))
         return json.loads(text) if suffix == ".json" else tomllib.loads(text)
     except broken as error:
         reason = "it is nested too deep" if isinstance(error, RecursionError) else error
@@ -113,15 +117,26 @@ def _yaml() -> Any:
         raise MissingExtra("cli", "reading a YAML file") from error
 
 
+def _reader(yaml: Any) -> Any:
+    """A loader that takes every plain scalar as it is written, and a null for nothing."""
+
+    class Reader(yaml.BaseLoader):  # type: ignore[misc]  # loaded only now, so of no known type
+        pass
+
+    Reader.add_implicit_resolver(_NULL, re.compile(r"(~|null|Null|NULL|)\Z"), ["~", "n", "N", ""])
+    Reader.add_constructor(_NULL, lambda *_: None)
+    return Reader
+
+
 def _typed(given: Mapping[str, Any], path: Path, origin: str) -> dict[str, Any]:
     named = {{"model": "models", "id": "batch_id"}.get(name, name): value for name, value in given.items()}
     typed: dict[str, Any] = {}
     for name, value in named.items():
-        if value in (None, "", "null") and (name, value) != ("prompt", ""):
+        if value is None or (value == "" and name != "prompt"):
             continue
         kind, wanted = _KINDS.get(name, (None, ""))
         try:
-            typed[name] = value if kind is None else kind(value)
+            typed[name] = _given(value) if kind is None else kind(value)
         except (TypeError, ValueError, KeyError, OverflowError):
             problem = f"{origin}: {name} must be {wanted}, not {value!r}"
             raise InvalidRequest(problem, field=name) from None
@@ -133,6 +148,11 @@ def _typed(given: Mapping[str, Any], path: Path, origin: str) -> dict[str, Any]:
     if "budget" in typed:
         typed["budget"] = str(typed["budget"])
     return typed
+
+
+def _given(value: Any) -> Any:
+    """The value; of a mapping, what is not null."""
+    return {k: v for k, v in value.items() if v is not None} if isinstance(value, Mapping) else value
 
 
 def _from(folder: Path, picture: str) -> str:

@@ -41,6 +41,22 @@ def is_terminal(stream: TextIO) -> bool:
     return stream.isatty()
 
 
+_AS_OPTIONS = {
+    "allow_unpriced=True": "--allow-unpriced",
+    'max_duplicate_cost="0.50"': "--max-duplicate-cost 0.50",
+    'on_unknown="resubmit"': "--on-unknown resubmit",
+    "what was delivered is in `result`": "what was delivered is saved",
+}
+"""What Python calls take, by what the command line has for it."""
+
+
+def as_options(words: str) -> str:
+    """Words of the library, as somebody at the command line can use them."""
+    for python, option in _AS_OPTIONS.items():
+        words = words.replace(python, option)
+    return words
+
+
 def somebody_answers() -> bool:
     """Whether a question can be asked: stdin and stderr are both a terminal."""
     return is_terminal(sys.stdin) and is_terminal(sys.stderr)

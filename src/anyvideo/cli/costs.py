@@ -32,7 +32,8 @@ class Sum:
     """Attempts added up, in micro-dollars.
 
     `estimated` is the part of `spent` for which a hold stands in; `held` is set aside for attempts under
-    way, `unknown` for those of which nobody can tell whether they were bought.
+    way, `unknown` for those of which nobody can tell whether they were bought. `unpriced` counts the attempts
+    whose cost nobody knows: it is not in `spent`.
     """
 
     attempts: int = 0
@@ -40,10 +41,13 @@ class Sum:
     estimated: int = 0
     held: int = 0
     unknown: int = 0
+    unpriced: int = 0
 
     def plus(self, line: Line) -> Sum:
         """With one more attempt."""
         more = replace(self, attempts=self.attempts + 1)
+        if line.basis is CostBasis.UNKNOWN:
+            more = replace(more, unpriced=self.unpriced + 1)
         if line.cost_micros is not None:
             guessed = line.cost_micros if line.basis is CostBasis.ESTIMATED else 0
             return replace(more, spent=self.spent + line.cost_micros, estimated=self.estimated + guessed)
@@ -87,11 +91,13 @@ def costs(
         return
     shown = table(by.value, "attempts", "spent", "held", "unknown", whole=(by.value,))
     for name, sums in (*groups.items(), ("total", everything)):
-        spent = _dollars(sums.spent) + ("*" if sums.estimated else "")
+        spent = _dollars(sums.spent) + ("*" if sums.estimated else "") + (" + ?" if sums.unpriced else "")
         shown.add_row(name, str(sums.attempts), spent, _dollars(sums.held), _dollars(sums.unknown))
     results().print(shown)
     if everything.estimated:
         results().print(f"* of the spent {CURRENCY}, {dollars(everything.estimated)} are estimated")
+    if everything.unpriced:
+        results().print(f"? attempts of unknown cost, which is in no sum: {everything.unpriced}")
     if everything.unknown:
         notes().print("unknown outcomes: anyvideo jobs --state unknown lists them")
 
@@ -99,7 +105,7 @@ def costs(
 def sum_document(sums: Sum) -> Document:
     """One row of `costs`; dollars as text."""
     money = {name: amount(dollars(getattr(sums, name))) for name in ("spent", "estimated", "held", "unknown")}
-    return {"attempts": sums.attempts, **money}
+    return {"attempts": sums.attempts, **money, "unpriced": sums.unpriced}
 
 
 def budgets(

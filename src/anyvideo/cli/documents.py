@@ -13,9 +13,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from anyvideo.cli.console import as_options
+from anyvideo.cli.held import between_attempts, held, next_model
 from anyvideo.cli.timeline import Step, steps
 from anyvideo.types.errors import AllModelsFailed, AnyVideoError, NoModelFits
-from anyvideo.types.money import dollars
 
 if TYPE_CHECKING:
     from anyvideo.catalog.spec import ModelSpec
@@ -53,6 +54,7 @@ def video_document(video: Video, *, path: Path, sheet: Path | None) -> Document:
         "attempts": [attempt_document(attempt) for attempt in video.attempts],
         "adjustments": [adjustment_document(change) for change in video.adjustments],
         "mismatches": [mismatch_document(one) for one in video.mismatches],
+        "held": amount(held(video.attempts)),
     }
 
 
@@ -78,7 +80,8 @@ def job_document(job: Job) -> Document:
         "cancel_requested": job.cancel_requested and not job.finished,
         "metadata": dict(job.metadata),
         "error": failure_document(job.failure),
-        "held": amount(dollars(sum(one.hold_micros for one in job.attempts if one.cost is None))),
+        "held": amount(held(job.attempts)),
+        "next_model": following.model if between_attempts(job) and (following := next_model(job)) else None,
         "timeline": [step_document(step) for step in steps(job)],
     }
 
@@ -108,10 +111,11 @@ def info_document(info: MediaInfo) -> Document:
 
 
 def cost_document(cost: Cost | None) -> Document | None:
-    """Money after; null while it is not settled."""
+    """Money after; null while it is not settled. `amount` of an unknown one is its known part, or null."""
     if cost is None:
         return None
-    return {"amount": amount(cost.amount), "currency": cost.currency, "basis": str(cost.basis)}
+    known = cost.amount if cost.whole or cost.micros else None
+    return {"amount": amount(known), "currency": cost.currency, "basis": str(cost.basis)}
 
 
 def attempt_document(attempt: Attempt) -> Document:
@@ -179,7 +183,7 @@ def rejection_document(rejection: Rejection) -> Document:
     return {
         "provider": provider_of(rejection.model),
         "model": rejection.model,
-        "reason": rejection.reason,
+        "reason": as_options(rejection.reason),
         "field": rejection.field,
     }
 
@@ -204,19 +208,21 @@ def provider_document(info: ProviderInfo) -> Document:
 
 
 def error_document(error: AnyVideoError, *, job: Job | None = None) -> Document:
-    """What every command answers when it fails; with the job's id and attempts where there is a job."""
+    """What every command answers when it fails; where there is a job, with its id, attempts and money."""
     document: Document = {
         "error": {
             "type": type(error).__name__,
-            "message": error.message,
+            "message": as_options(error.message),
             "field": error.field,
-            "hint": error.hint,
+            "hint": None if error.hint is None else as_options(error.hint),
         }
     }
     job_id = job.id if job is not None else getattr(error, "job_id", None)
     if job_id:
         document["job_id"] = job_id
         document["attempts"] = [] if job is None else [attempt_document(one) for one in job.attempts]
+        document["cost"] = None if job is None else cost_document(job.cost)
+        document["held"] = None if job is None else amount(held(job.attempts))
     if isinstance(error, NoModelFits) and error.plan is not None:
         document |= plan_document(error.plan)
     if isinstance(error, AllModelsFailed) and job is not None:

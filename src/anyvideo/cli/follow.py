@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from anyvideo.cli.console import agreed, notes, somebody_answers
-from anyvideo.cli.errors import ExitCode, failed, interrupted, stopped
-from anyvideo.types.errors import AnyVideoError, JobNotFound
+from anyvideo.cli.errors import ExitCode, failed, forgotten, interrupted, stopped
+from anyvideo.types.errors import AnyVideoError, JobNotFound, MediaError, UsageError
 
 if TYPE_CHECKING:
     from anyvideo.cli.progress import Watch
     from anyvideo.client import Client
     from anyvideo.types.job import Job
-    from anyvideo.types.video import Video
+
+R = TypeVar("R")
 
 
-def followed(client: Client, watch: Watch, call: Callable[[], Video], *, as_json: bool) -> Video:
+def followed(
+    client: Client, watch: Watch, call: Callable[[], R], *, as_json: bool, lasting: bool = True
+) -> R:
     """What `call` returns; every other end is shown, with the job's attempts, and leaves the command.
 
-    Ctrl-C leaves the job running, unless somebody at a terminal wants it canceled.
+    Ctrl-C leaves the job running, unless somebody at a terminal wants it canceled. `lasting` says whether the
+    job can be resumed.
     """
     error: AnyVideoError
     try:
@@ -29,8 +33,12 @@ def followed(client: Client, watch: Watch, call: Callable[[], Video], *, as_json
         error = _interrupted(client, watch.job_id)
     except AnyVideoError as ended:
         error = ended
-    job_id = getattr(error, "job_id", None) or watch.job_id
-    raise failed(error, as_json=as_json, job=_recorded(client, job_id))
+    job = _recorded(client, getattr(error, "job_id", None) or watch.job_id)
+    bought = watch.recorded and job is not None and any(attempt.sent_at for attempt in job.attempts)
+    if job is not None and not lasting:
+        error = forgotten(error, job)
+    code = ExitCode.STILL_RUNNING if bought and isinstance(error, (UsageError, MediaError)) else None
+    raise failed(error, as_json=as_json, job=job, code=code)
 
 
 def _interrupted(client: Client, job_id: str | None) -> AnyVideoError:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from anyvideo.cli import options as opt
 from anyvideo.cli.follow import followed
-from anyvideo.cli.output import Target, deliver
+from anyvideo.cli.output import Target, deliver, saved
 from anyvideo.cli.progress import Watch
 from anyvideo.cli.session import session_of
 
@@ -55,16 +56,16 @@ def generate(
     session = session_of(ctx)
     settings = session.settings()
     target = Target.of(output, settings.output, template=settings.template)
-    wish |= {} if target.template is None else {"output": target.template}
-    watch = Watch()
+    wish |= {} if target.recorded is None else {"output": target.recorded}
+    watch, lasting = Watch(), session.lasting(settings)
     with session.client(watch, settings=replace(settings, output=target.folder, template=None)) as client:
 
-        def bought() -> Video:
+        def bought() -> tuple[Video, Path]:
             job = client.submit(prompt, **wish)
             if not watch.recorded:
                 watch.reused(job)
-            return client.wait(job, timeout=timeout)
+            video = client.wait(job, timeout=timeout)
+            return video, saved(video, target, job=client.job(video.job_id), lasting=lasting)
 
-        video = followed(client, watch, bought, as_json=as_json)
-        job = client.job(video.job_id)
-    deliver(video, target, job=job, as_json=as_json)
+        video, path = followed(client, watch, bought, as_json=as_json, lasting=lasting)
+    deliver(video, path, as_json=as_json)

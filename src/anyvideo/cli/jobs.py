@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -12,7 +13,8 @@ from anyvideo.cli.console import emit, notes, results, table
 from anyvideo.cli.documents import error_document, job_document
 from anyvideo.cli.errors import ExitCode, failed, interrupted, next_steps, show_error
 from anyvideo.cli.follow import STANDING, followed
-from anyvideo.cli.output import Target, deliver, show_attempts
+from anyvideo.cli.held import held_words
+from anyvideo.cli.output import Target, deliver, saved, show_attempts
 from anyvideo.cli.progress import Watch
 from anyvideo.cli.session import session_of
 from anyvideo.cli.timeline import steps, why
@@ -21,6 +23,7 @@ from anyvideo.types.errors import StillRunning
 if TYPE_CHECKING:
     from anyvideo.client import Client
     from anyvideo.types.job import Job
+    from anyvideo.types.video import Video
 
 jobs_app = typer.Typer(rich_markup_mode=None)
 
@@ -50,6 +53,9 @@ def jobs(
         what = "\n".join(filter(None, (model, _short(job.request.prompt))))
         rows.add_row(job.id, str(job.status), cost, job.created_at.astimezone().strftime("%m-%d %H:%M"), what)
     results().print(rows)
+    for job in found:
+        for words in held_words(job.id, job.attempts) if job.finished else ():
+            results().print(f"{job.id}: held: {words}", soft_wrap=True)
 
 
 @jobs_app.command("show")
@@ -68,7 +74,7 @@ def resolve(
     provider_job: opt.ProviderJob = None,
     as_json: opt.AsJson = False,
 ) -> None:
-    """Decide an unknown outcome by hand."""
+    """Decide an unknown outcome or lost clip by hand; `resume` and `recover` may then buy the next model."""
     with session_of(ctx).client() as client:
         job = client.resolve(job_id, charged=charged, provider_job=provider_job)
     emit(job_document(job)) if as_json else _show(job)
@@ -90,9 +96,13 @@ def resume(
         options = client.job(job_id).options
         target = Target.of(output, options.output_folder or settings.output, template=options.output)
         _take_cancel_back(client, job_id)
-        video = followed(client, watch, lambda: client.wait(job_id, timeout=timeout), as_json=as_json)
-        job = client.job(job_id)
-    deliver(video, target, job=job, as_json=as_json)
+
+        def waited() -> tuple[Video, Path]:
+            video = client.wait(job_id, timeout=timeout)
+            return video, saved(video, target, job=client.job(job_id), lasting=True)
+
+        video, path = followed(client, watch, waited, as_json=as_json)
+    deliver(video, path, as_json=as_json)
 
 
 def _take_cancel_back(client: Client, job_id: str) -> None:
@@ -151,6 +161,8 @@ def _show(job: Job) -> None:
         console.print(f"prompt  {job.request.prompt}")
     if job.cost is not None:
         console.print(f"cost    {job.cost}")
+    for words in held_words(job.id, job.attempts) if job.finished else ():
+        console.print(f"held    {words}", soft_wrap=True)
     if job.artifact is not None:
         console.print(f"file    {job.artifact.path}", soft_wrap=True)
     if job.failure is not None:

@@ -129,7 +129,9 @@ Metadata = Annotated[
 ]
 Output = Annotated[
     Path | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Where to save the clip; default: a free name here."),
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="The MP4 to save the clip as; default: a free name here."
+    ),
 ]
 Store = Annotated[str | None, typer.Option(metavar="FILE", help="The job store; memory: keeps nothing.")]
 Profile = Annotated[str | None, typer.Option(metavar="NAME", help="The profile of anyvideo.toml to use.")]
@@ -144,7 +146,10 @@ State = Annotated[
 ]
 By = Annotated[Grouping, typer.Option("--by", metavar="provider|model|day", help="What is added up.")]
 RecoverTimeout = Annotated[
-    float | None, typer.Option("--timeout", metavar="SECONDS", help="How long to wait; default: to the end.")
+    float | None,
+    typer.Option(
+        "--timeout", metavar="SECONDS", help="How long to wait for all of them; default: to the end."
+    ),
 ]
 Limit = Annotated[int, typer.Option(metavar="N", help="How many, newest first.", min=1)]
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id, as `anyvideo jobs` lists it.")]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from anyvideo.cli.console import emit, notes, results, table
 from anyvideo.cli.documents import video_document
+from anyvideo.cli.errors import NotSaved
+from anyvideo.cli.held import held_words
 from anyvideo.cli.timeline import why
 from anyvideo.media.names import check_template, place, slug
 from anyvideo.types.errors import AnyVideoError, InvalidRequest, MediaError
@@ -16,6 +20,9 @@ from anyvideo.types.errors import AnyVideoError, InvalidRequest, MediaError
 if TYPE_CHECKING:
     from anyvideo.types.job import Attempt, Job
     from anyvideo.types.video import Video
+
+_TRIAL = b"\0" * 65536
+"""What is written to see whether a folder takes a file: a full disk may still take an empty one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,27 +38,57 @@ class Target:
 
     @classmethod
     def of(cls, output: Path | None, folder: Path | None = None, *, template: str | None = None) -> Self:
-        """Raises InvalidRequest (field `output`) for a folder, and where nothing can be written.
+        """Raises InvalidRequest (field `output`) for a folder, for a name that is no MP4's, and where nothing
+        can be written: a trial file is, and is removed again.
 
         An output with words in braces is a template, below what stands before the first of them.
         """
+        try:
+            return cls._tried(output, folder, template)
+        except OSError as error:
+            raise InvalidRequest(
+                f"output: nothing can be written in {_folder_of(output, folder)}: {error.strerror}",
+                field="output",
+                hint="name another place with -o",
+            ) from error
+
+    @classmethod
+    def _tried(cls, output: Path | None, folder: Path | None, template: str | None) -> Self:
         if output is not None and ("{" in str(output) or "}" in str(output)):
             folder, template = _split(output)
             output = None
         if output is None and template is not None:
             return cls(folder=_usable(folder or Path()), template=check_template(template))
-        folder = (folder or Path()) if output is None else output.parent
+        folder = _folder_of(output, folder)
         if output is not None and output.is_dir():
             raise InvalidRequest(
                 f"output {output} is a folder",
                 field="output",
                 hint=f"name a file in it, like {output / 'clip.mp4'}",
             )
+        if output is not None and output.suffix.lower() != ".mp4":
+            raise InvalidRequest(
+                f"output {output} does not end in .mp4, and the clip is an MP4",
+                field="output",
+                hint=f"name it {output.with_suffix('.mp4')}" if output.name else None,
+            )
         if not folder.is_dir():
             raise InvalidRequest(
                 f"output is to be in {folder}, which is no folder", field="output", hint=f"mkdir -p {folder}"
             )
-        return cls(folder=_usable(folder), path=output)
+        return cls(folder=_usable(folder, "anyvideo" if output is None else output.name), path=output)
+
+    @property
+    def recorded(self) -> str | None:
+        """The template to record with a job, so that whoever delivers it places it here: a free name is its
+        own. None where there is none, and where a file is to be replaced: that is for who said so to do.
+        """
+        if self.path is None or os.path.lexists(self.path):
+            return self.template
+        try:
+            return check_template(self.path.name)
+        except InvalidRequest:
+            return None
 
     def save(self, video: Video, job: Job) -> Path:
         """The clip's file under its name; one that has it already is left as it is.
@@ -60,13 +97,22 @@ class Target:
         """
         if self.template is None:
             path = self.path or _free(self.folder, slug(job.request.prompt) or job.id)
-            return video.save(path)
+            try:
+                return video.save(path)
+            except InvalidRequest:
+                if not _same(path, video.path):
+                    raise
+                return path
         from anyvideo.jobs.deliver import words_of
 
         try:
             return place(video.path, self.folder, self.template, words_of(job))
         except (OSError, MediaError) as error:
             raise InvalidRequest(f"cannot write below {self.folder}: {error}", field="output") from error
+
+
+def _folder_of(output: Path | None, folder: Path | None) -> Path:
+    return (folder or Path()) if output is None else output.parent
 
 
 def _split(output: Path) -> tuple[Path, str]:
@@ -76,12 +122,21 @@ def _split(output: Path) -> tuple[Path, str]:
     return Path(*steps[:first]), "/".join(steps[first:])
 
 
-def _usable(folder: Path) -> Path:
-    """A folder that is there, or can be made. Raises InvalidRequest."""
+def _usable(folder: Path, name: str = "anyvideo") -> Path:
+    """A folder that is there, or can be made, and takes a file of that name. Raises OSError."""
     there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
-        raise InvalidRequest(f"output: nothing can be written in {there}", field="output")
+    with tempfile.NamedTemporaryFile(dir=there, prefix=f".{name}.", suffix=".part") as trial:
+        trial.write(_TRIAL)
+        trial.flush()
+        os.fsync(trial.fileno())
     return folder
+
+
+def _same(path: Path, other: Path) -> bool:
+    """Whether both are there and one file."""
+    with suppress(OSError):
+        return path.samefile(other)
+    return False
 
 
 def _free(folder: Path, stem: str) -> Path:
@@ -98,16 +153,28 @@ def sheet_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}.sheet.png")
 
 
-def deliver(video: Video, target: Target, *, job: Job, as_json: bool) -> None:
-    """Save the clip and its contact sheet and say so."""
-    replaced = target.path is not None and target.path.exists()
+def saved(video: Video, target: Target, *, job: Job, lasting: bool) -> Path:
+    """Where the clip lies now. Raises NotSaved: it is paid and kept, in the store where that is `lasting`,
+    else in the folder for temporary files.
+
+    To be called while the client is open: a memory store's files go with it.
+    """
+    path = target.path
+    replaced = path is not None and path.exists() and not _same(path, video.path)
     try:
         path = target.save(video, job)
-    except InvalidRequest as error:
+    except (InvalidRequest, MediaError) as error:
         again = f"the clip is paid and kept: anyvideo resume {video.job_id} -o OTHER.mp4"
-        raise InvalidRequest(error.message, field="output", hint=again) from error
+        if not lasting:
+            again = f"the clip is paid and kept in {video.save(_free(Path(tempfile.gettempdir()), job.id))}"
+        raise NotSaved(error.message, job_id=video.job_id, hint=again) from error
     if replaced:
         notes().print(f"replaced {path}")
+    return path
+
+
+def deliver(video: Video, path: Path, *, as_json: bool) -> None:
+    """Draw the saved clip's contact sheet and say so."""
     sheet = draw_sheet(path)
     if as_json:
         emit(video_document(video, path=path, sheet=sheet))
@@ -116,14 +183,16 @@ def deliver(video: Video, target: Target, *, job: Job, as_json: bool) -> None:
 
 
 def draw_sheet(path: Path) -> Path | None:
-    """The sheet that was drawn; None, with a word on stderr, where it could not be."""
+    """The sheet that was drawn; None, with a word on stderr, where it could not be, also for Ctrl-C: the clip
+    is there.
+    """
     from anyvideo.media import contact_sheet
 
     sheet = sheet_path(path)
     try:
         contact_sheet(path, sheet)
-    except (AnyVideoError, OSError) as error:
-        notes().print(f"no contact sheet: {error}")
+    except (AnyVideoError, OSError, KeyboardInterrupt) as error:
+        notes().print(f"no contact sheet: {str(error) or 'interrupted'}")
         return None
     return sheet
 
@@ -142,6 +211,8 @@ def show(video: Video, *, path: Path, sheet: Path | None) -> None:
     )
     console.print(f"model  {video.model}" + (f": {video.label}" if video.label else ""))
     console.print(f"cost   {video.cost}")
+    for words in held_words(video.job_id, video.attempts):
+        console.print(f"held   {words}", soft_wrap=True)
     for change in video.adjustments:
         console.print(f"change {change}")
     for difference in video.mismatches:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from anyvideo.cli import options as opt
-from anyvideo.cli.console import emit, results, table
+from anyvideo.cli.console import as_options, emit, results, table
 from anyvideo.cli.documents import amount, error_document, plan_document
 from anyvideo.cli.errors import ExitCode, show_error
 from anyvideo.cli.output import Target
@@ -50,7 +50,8 @@ def plan(
     wish = opt.given(locals(), opt.WISH)
     opt.check_seconds(timeout=timeout, attempt_timeout=attempt_timeout, poll_interval=poll_interval)
     cap = None if max_cost is None else parse_cap(max_cost, "max_cost")
-    Target.of(output)
+    if output is not None:
+        Target.of(output)
     with session_of(ctx).client() as client:
         try:
             found = client.plan(prompt, **wish)
@@ -88,7 +89,7 @@ def _show(found: Plan, cap: int | None) -> None:
     if found.rejections:
         console.print("\nturned down:")
         for rejection in found.rejections:
-            console.print(f"  {rejection.model}: {rejection.reason}", soft_wrap=True)
+            console.print(f"  {rejection.model}: {as_options(rejection.reason)}", soft_wrap=True)
 
 
 def _remarks(candidate: Candidate, cap: int | None) -> Iterator[str]:

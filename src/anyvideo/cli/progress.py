@@ -14,6 +14,7 @@ from anyvideo.cli.console import is_terminal
 from anyvideo.cli.timeline import why
 from anyvideo.types.events import Event, EventKind
 from anyvideo.types.money import dollars
+from anyvideo.types.states import JobStatus
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -131,8 +132,10 @@ def describe(event: Event) -> Text | None:
             return _line(event, "accepted the job")
         case EventKind.DOWNLOADING:
             return _line(event, "is done, downloading")
-        case EventKind.ATTEMPT_ENDED:
-            return _ended(event)
+        case EventKind.ATTEMPT_ENDED if event.failure is not None:
+            return _line(event, f"{event.state}: {_why(event)}{_cost(event)}", "red")
+        case EventKind.JOB_ENDED if event.message == JobStatus.SUCCEEDED:
+            return _line(event, f"delivered{_cost(event)}", "green")
         case EventKind.OUTCOME_UNKNOWN:
             return _line(event, f"may have taken the job, nobody can tell yet: {_why(event)}", "yellow")
         case EventKind.TROUBLE | EventKind.UNKNOWN_WORD:
@@ -149,11 +152,8 @@ def _used_up(threshold: Threshold) -> str:
     return f"budget: {threshold.percent} % of {limit} USD for {whose} is used: {used} USD"
 
 
-def _ended(event: Event) -> Text:
-    cost = f", cost {event.cost}" if event.cost else ""
-    if event.failure is None:
-        return _line(event, f"delivered{cost}", "green")
-    return _line(event, f"{event.state}: {_why(event)}{cost}", "red")
+def _cost(event: Event) -> str:
+    return f", cost {event.cost}" if event.cost else ""
 
 
 def _why(event: Event) -> str:

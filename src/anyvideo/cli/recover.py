@@ -99,7 +99,7 @@ def _show(found: Sequence[Recovered]) -> None:
 
 def remarks(one: Recovered) -> list[str]:
     """What somebody should know or do about a job."""
-    from anyvideo.jobs.outcome import decision
+    from anyvideo.jobs.outcome import decision, settlement, unfetched
 
     job = one.job
     match one.outcome:
@@ -107,6 +107,8 @@ def remarks(one: Recovered) -> list[str]:
             return [f"anyvideo resume {job.id} saves the clip"]
         case "held":
             return [f"look at the vendor's pages, then: {decision(job.id)}"]
+        case "running" if unfetched(job) is not None:
+            return [f"its clip cannot be fetched; give it up with: {settlement(job.id)}"]
         case "elsewhere":
             return [f"left alone: {one.problem}"]
         case "stopped":

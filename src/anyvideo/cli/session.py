@@ -28,6 +28,12 @@ class Session:
 
         return load_settings(profile=self.profile)
 
+    def lasting(self, settings: Settings) -> bool:
+        """Whether jobs and clips outlive the command: a memory store keeps nothing."""
+        from anyvideo.jobs.store.database import MEMORY
+
+        return str(self.store or settings.store) != MEMORY
+
     def client(
         self,
         on_event: Callable[[Event], None] | None = None,

@@ -8,6 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, Unpack
 
+import anyio
+
 from anyvideo.catalog.spec import ModelSpec
 from anyvideo.client.batches import Terms
 from anyvideo.client.core import Core, check_on_timeout, job_id_of, status_of
@@ -64,8 +66,11 @@ class AsyncClient(Core):
         """Record a job and return at once; the open client drives it in the background.
 
         With an `idempotency_key` that is known, the job that has it comes back; with `cache=True`, a
-        finished job for exactly the same model, inputs and seed does. Raises InvalidRequest, UnknownModel,
-        NoModelFits, BudgetExceeded and StoreError, before anything is sent.
+        finished job for exactly the same model, inputs and seed does: nothing is bought or recorded
+        then, also not the key, and its adjustments are those of the purchase that made it.
+
+        Raises InvalidRequest, UnknownModel, NoModelFits, BudgetExceeded and StoreError, before anything is
+        sent.
         """
         return await self._submit(prompt, **options)
 
@@ -143,9 +148,16 @@ class AsyncClient(Core):
         return await self._store.load(job_id_of(job))
 
     async def jobs(self, *, status: str | None = None, limit: int = 100) -> list[Job]:
-        """Recorded jobs, newest first. Raises InvalidRequest for a status that does not exist."""
+        """Recorded jobs, newest first; among the "unknown" ones also those that have ended and hold money for
+        an attempt of unknown fate. Raises InvalidRequest for a status that does not exist.
+        """
         self._check_open()
-        return await self._store.jobs(statuses=None if status is None else [status_of(status)], limit=limit)
+        wanted = None if status is None else status_of(status)
+        return await self._store.jobs(
+            statuses=None if wanted is None else [wanted],
+            undecided=wanted is JobStatus.UNKNOWN,
+            limit=limit,
+        )
 
     async def cancel(self, job: Job | str, *, timeout: float = 60.0) -> Job:
         """Stop a job and its bill, without destroying a clip that is paid for. Returns the job as it ended.
@@ -163,7 +175,7 @@ class AsyncClient(Core):
             return flagged
         self._driver.drive(flagged)
         self._driver.hurry(flagged.id)
-        ended = await self._within(timeout, self._driver.ended(flagged.id))
+        ended = await self._within(timeout, lambda: self._driver.ended(flagged.id))
         if ended is None:
             raise still_running(await self._store.load(flagged.id), timeout)
         return ended
@@ -183,7 +195,8 @@ class AsyncClient(Core):
         """Decide an unknown outcome by hand, after a look at the vendor's own pages.
 
         `charged=True`: the held money is spent; `charged=False`: it is released, and the job may go on;
-        `provider_job`: the vendor's id of the job, which is then followed. Raises InvalidRequest.
+        `provider_job`: the vendor's id of the job, which is then followed. A clip that is ready at the vendor
+        and cannot be fetched is given up so, charged or not, and the job ends. Raises InvalidRequest.
         """
         self._check_open()
         return await self._engine.resolve(job_id_of(job), charged=charged, provider_job=provider_job)
@@ -194,7 +207,8 @@ class AsyncClient(Core):
         """Drive every unfinished job of dead processes to its end, the most urgent first.
 
         Says what became of each. Jobs of other accounts or addresses are `elsewhere` and left alone; one that
-        an error stopped is `stopped`, and holds up no other.
+        an error stopped is `stopped`, and holds up no other. All are driven at once: `timeout` is how many
+        seconds the whole call waits, however many there are, and what is not over by then is `running`.
 
         `take_over` names jobs of a key that the present one has replaced. The vendor must show each to the
         present key; one whose submit got no answer is looked for on your word, and never released for not
@@ -203,18 +217,17 @@ class AsyncClient(Core):
         self._check_open()
         named = [take_over] if isinstance(take_over, (Job, str)) else take_over
         asked = [await self._store.load(job_id_of(job)) for job in named]
-        taken = {job.id: await self._taken_over(job) for job in asked}
+        begun = self._clock.monotonic()
+        taken: dict[str, AnyVideoError | None] = {}
+        await self._within(timeout, lambda: self._take_over(asked, taken))
         found = await self._store.jobs(statuses=OPEN_STATUSES, limit=100_000)
         apart = {job.id: taken.get(job.id, stranger(job, self._backends)) for job in found}
         mine = sorted((job for job in found if apart[job.id] is None), key=urgency)
         for job in mine:
             self._driver.drive(job)
-
-        async def ended(job: Job) -> Job | Exception | None:
-            try:
-                return await self._within(timeout, self._driver.ended(job.id))
-            except Exception as error:
-                return error
+        results: dict[str, Job | Exception] = {}
+        left = None if timeout is None else timeout - (self._clock.monotonic() - begun)
+        await self._within(left, lambda: self._follow(mine, results))
 
         async def latest(job: Job) -> Job:
             try:
@@ -222,17 +235,32 @@ class AsyncClient(Core):
             except AnyVideoError:
                 return job
 
-        results = {job.id: await ended(job) for job in mine}
         shown = found + [job for job in asked if job.finished]
         return [report(await latest(job), results.get(job.id), apart.get(job.id)) for job in shown]
 
-    async def _taken_over(self, job: Job) -> AnyVideoError | None:
-        """What stands against taking it over."""
-        try:
-            await self._engine.take_over(job.id)
-        except AnyVideoError as error:
-            return error
-        return None
+    async def _take_over(self, jobs: Sequence[Job], taken: dict[str, AnyVideoError | None]) -> None:
+        """Note of each job what stands against taking it over."""
+        for job in jobs:
+            try:
+                with self._clock.working():
+                    await self._engine.take_over(job.id)
+            except AnyVideoError as error:
+                taken[job.id] = error
+            else:
+                taken[job.id] = None
+
+    async def _follow(self, jobs: Sequence[Job], results: dict[str, Job | Exception]) -> None:
+        """Note what each driven job comes to."""
+
+        async def follow(job_id: str) -> None:
+            try:
+                results[job_id] = await self._driver.ended(job_id)
+            except Exception as error:
+                results[job_id] = error
+
+        async with anyio.create_task_group() as tasks:
+            for job in jobs:
+                tasks.start_soon(follow, job.id)
 
     async def spend(self) -> list[Line]:
         """The books: one line for each attempt, oldest first."""

@@ -35,7 +35,7 @@ from anyvideo.jobs.gauge import Gauge
 from anyvideo.jobs.store.base import Store
 from anyvideo.jobs.wish import BuyOptions, Wish
 from anyvideo.media.inputs import ImageSource, cannot_be_opened, load_image
-from anyvideo.types.batch import BatchResult
+from anyvideo.types.batch import BatchResult, ClipResult
 from anyvideo.types.budget import Budget
 from anyvideo.types.clock import Clock
 from anyvideo.types.errors import BatchFailed, InvalidRequest
@@ -117,7 +117,8 @@ class Batches:
             results = await crew.run()
         finally:
             self.gauges.remove(gauge)
-        result = BatchResult(id=batch_id, clips=results, wall_time=self.clock.monotonic() - begun)
+        clips_done = tuple(_counted_once(batch_id, clip) for clip in results)
+        result = BatchResult(id=batch_id, clips=clips_done, wall_time=self.clock.monotonic() - begun)
         if result.successful < minimum:
             raise _too_few(result, minimum)
         return result
@@ -253,6 +254,12 @@ async def _pictures(sources: Mapping[str, ImageSource]) -> tuple[dict[str, Image
             if cannot_be_opened(error) and name_of(source) is not None:
                 lost[place] = stand_in(source)
     return found, lost
+
+
+def _counted_once(batch_id: str, clip: ClipResult) -> ClipResult:
+    """The result, marked where a job that was bought for something else answered it."""
+    own = pure.try_id(batch_id, clip.index, clip.tries)
+    return clip if own in clip.job_ids or not clip.job_ids else replace(clip, reused=clip.job_ids[-1])
 
 
 def _of_clip(error: InvalidRequest, clip: Clip) -> InvalidRequest:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Self, Unpack
+from typing import Any, Literal, Self, TypeVar, Unpack
 
 import anyio
 
@@ -31,16 +31,14 @@ from anyvideo.plugins import Plugins
 from anyvideo.settings import Settings, load_settings
 from anyvideo.types.budget import Budget
 from anyvideo.types.clock import Clock
-from anyvideo.types.errors import (
-    ConfigurationError,
-    InvalidRequest,
-)
+from anyvideo.types.errors import ConfigurationError, InvalidRequest
 from anyvideo.types.events import Event, EventKind
 from anyvideo.types.job import Job, JobOptions
 from anyvideo.types.states import JobStatus
 
 logger = logging.getLogger("anyvideo")
 OnTimeout = Literal["leave", "cancel"]
+T = TypeVar("T")
 
 
 class Core:
@@ -137,7 +135,9 @@ class Core:
         plan = await self._planner.plan(wish, remember=True)
         if not plan.ready:
             raise nothing_fits(plan)
-        if wish.cache and (known := await finished_before(plan, self._store)) is not None:
+        options = self._options(wish)
+        known = await finished_before(wish, plan, options, store=self._store) if wish.cache else None
+        if known is not None:
             return known
         await self._plugins.check_request(wish.request)
         image = wish.request.image
@@ -150,7 +150,7 @@ class Core:
                 metadata={**wish.metadata, **reference_notes(references)},
             ),
             with_image(plan, kept),
-            self._options(wish),
+            options,
             store=self._store,
             shelf=self._backends,
             now=self._clock.now(),
@@ -202,7 +202,7 @@ class Core:
         was deleted or altered since and cannot be fetched again.
         """
         begun = await self._drive(job_id)
-        ended = await self._within(timeout, self._driver.ended(job_id))
+        ended = await self._within(timeout, lambda: self._driver.ended(job_id))
         if ended is not None:
             return await self._at_hand(ended) if begun.finished else ended
         standing = await self._store.load(job_id)
@@ -227,14 +227,14 @@ class Core:
         self._driver.drive(standing)
         return standing
 
-    async def _within(self, timeout: float | None, ended: Coroutine[Any, Any, Job]) -> Job | None:
-        """The ended job, or None when the clock passes `timeout` seconds first."""
-        result: list[Job] = []
+    async def _within(self, timeout: float | None, work: Callable[[], Awaitable[T]]) -> T | None:
+        """What the work brings, or None when the clock passes `timeout` seconds first."""
+        result: list[T] = []
         problem: list[Exception] = []
 
         async def watch(scope: anyio.CancelScope) -> None:
             try:
-                result.append(await ended)
+                result.append(await work())
             except Exception as error:
                 problem.append(error)
             scope.cancel()

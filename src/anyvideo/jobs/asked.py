@@ -16,7 +16,7 @@ from typing import Any
 
 from anyvideo.jobs.fingerprint import request_fingerprint
 from anyvideo.jobs.wish import Wish
-from anyvideo.media.inputs import ImageSource
+from anyvideo.media.inputs import ImageSource, local_path
 from anyvideo.types.errors import InvalidRequest
 from anyvideo.types.job import Job
 from anyvideo.types.request import Image, VideoRequest
@@ -150,6 +150,8 @@ def name_of(source: ImageSource) -> str | None:
     """The name by which a picture was given; None for content, which has none."""
     if isinstance(source, Video):
         return f"job {source.job_id}"
+    if isinstance(source, str):
+        source = local_path(source) or source
     if isinstance(source, str) and ("://" in source or source[:5].lower() == "data:"):
         return source
     if isinstance(source, str | Path):

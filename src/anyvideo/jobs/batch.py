@@ -14,7 +14,13 @@ from anyvideo.jobs.wish import BuyOptions, PlanOptions, Wish, check_shapes
 from anyvideo.media.inputs import ImageSource
 from anyvideo.routing.after import AFTER
 from anyvideo.types.budget import Budget
-from anyvideo.types.errors import BudgetExceeded, IdempotencyConflict, InvalidRequest, OutcomeUnknown
+from anyvideo.types.errors import (
+    BudgetExceeded,
+    IdempotencyConflict,
+    InvalidRequest,
+    OutcomeUnknown,
+    ResultGone,
+)
 from anyvideo.types.job import Attempt, Failure, Job
 from anyvideo.types.money import dollars
 from anyvideo.types.plan import Candidate, Plan
@@ -210,19 +216,28 @@ def begins_anew(jobs: Sequence[Job]) -> bool:
     """Whether a run tries the clip of these jobs again: the latest ended, and not for good.
 
     Never while the outcome of an attempt is unknown: the clip may be paid for already. Never after a check of
-    the application refused the clip: it is paid for.
+    the application refused the clip: it is paid for. Once after a person has booked a lost clip.
     """
     if not jobs:
         return True
     job = jobs[-1]
     if any(_unresolved(one) for one in jobs):
         return False
-    if job.status is JobStatus.CANCELED:
+    if job.status is JobStatus.CANCELED or booked(job):
         return True
     if job.artifact is not None:
         return False
     failure = _last_failure(job)
     return job.status is JobStatus.FAILED and (failure is None or AFTER[failure.kind].then != "stop")
+
+
+def booked(job: Job) -> bool:
+    """Whether a person has decided that the latest attempt was charged and its clip is lost.
+
+    Nobody else finds a result gone at a submit. All that is left of such a job is its end.
+    """
+    failure = _last_failure(job)
+    return failure is not None and (failure.kind, failure.stage) == (ResultGone.__name__, "submit")
 
 
 def to_repeat(job: Job) -> tuple[str, ...]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -14,8 +15,10 @@ from anyvideo.routing.after import AFTER, next_candidate, ruled_out
 from anyvideo.types.errors import BudgetExceeded, ConfigurationError, StoreError
 from anyvideo.types.job import Account, Attempt, Failure, Job, Write
 from anyvideo.types.money import dollars
-from anyvideo.types.plan import Candidate, Plan
+from anyvideo.types.plan import Adjustment, Candidate, Fit, Plan
 from anyvideo.types.states import AttemptState, JobStatus
+
+logger = logging.getLogger("anyvideo")
 
 
 class Shelf(Protocol):
@@ -67,7 +70,10 @@ def choose(job: Job, shelf: Shelf, now: datetime, *, skipped: Collection[str] = 
 
 
 def affordable(job: Job, candidate: Candidate) -> bool:
-    """Whether the candidate's ceiling fits what the cap leaves. Unknown ceilings were let in by the plan."""
+    """Whether the candidate's ceiling fits what the cap leaves.
+
+    An unknown one was let in by the plan, on the caller's word: no cap binds it, and `_told` says so.
+    """
     cap = job.options.max_cost_micros
     return cap is None or spent(job) + (candidate.quote.ceiling_micros or 0) <= cap
 
@@ -147,6 +153,25 @@ def _bought_again(last: Attempt) -> bool:
     return last.state is AttemptState.UNKNOWN
 
 
+def _told(job: Job, candidate: Candidate) -> Fit:
+    """The fit, with a note and a warning for each cap that cannot bind a model of no known price."""
+    options = job.options
+    cap = options.max_cost_micros
+    caps = {
+        "max_cost": "" if cap is None else f"{dollars(cap)} USD",
+        "budgets": ", ".join(map(str, options.budgets)),
+    }
+    if candidate.quote.ceiling_micros is not None or not any(caps.values()):
+        return candidate.fit
+    reason = "no known price bounds what this model costs"
+    notes = [
+        Adjustment(field=n, asked=asked, given=None, reason=reason) for n, asked in caps.items() if asked
+    ]
+    names = " and ".join(note.field for note in notes)
+    logger.warning("job %s: %s cannot bind %s: %s", job.id, names, candidate.model, reason)
+    return replace(candidate.fit, adjustments=(*candidate.fit.adjustments, *notes))
+
+
 def _attempt(job: Job, candidate: Candidate, shelf: Shelf, now: datetime) -> Attempt:
     spec = shelf.spec(candidate.model)
     tried = {attempt.model for attempt in job.attempts} | {candidate.model}
@@ -157,7 +182,7 @@ def _attempt(job: Job, candidate: Candidate, shelf: Shelf, now: datetime) -> Att
         model=candidate.model,
         vendor=candidate.vendor,
         account=shelf.account(spec.provider),
-        fit=candidate.fit,
+        fit=_told(job, candidate),
         quote=candidate.quote,
         state=AttemptState.HELD,
         tag=secrets.token_hex(16),

@@ -11,6 +11,7 @@ import anyio
 from anyvideo.jobs.batch import (
     Piece,
     begins_anew,
+    booked,
     held_error,
     to_repeat,
     try_id,
@@ -80,6 +81,8 @@ class Crew:
     async def _tried(self, piece: Piece, jobs: list[Job]) -> ClipResult:
         """The clip's tries, until one delivers or nothing may be repeated. `jobs` grows with them."""
         models: tuple[str, ...] = ()
+        if jobs and booked(jobs[-1]):
+            jobs[-1] = await self._ended(jobs[-1].id)
         for number in range(1, self.tries + 1):
             if number > 1:
                 await self.clock.sleep(wait_before(number))

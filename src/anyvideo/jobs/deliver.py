@@ -15,7 +15,7 @@ from anyvideo.jobs.backends import Backend
 from anyvideo.jobs.files import kept
 from anyvideo.jobs.follow import trouble
 from anyvideo.jobs.look import look, went_wrong
-from anyvideo.jobs.observe import delivered_cost, ended, gone_for_good, moved, observe, without_secrets
+from anyvideo.jobs.observe import delivered_cost, moved, observe, without_secrets
 from anyvideo.jobs.outcome import delivered
 from anyvideo.jobs.points import point
 from anyvideo.jobs.turn import Turn
@@ -28,7 +28,7 @@ from anyvideo.types.errors import DownloadFailed, MediaError, StoreError
 from anyvideo.types.events import EventKind
 from anyvideo.types.job import Artifact, Attempt, Failure, Job, Output, UsageValue
 from anyvideo.types.plan import Fit
-from anyvideo.types.states import AttemptState, JobStatus
+from anyvideo.types.states import TERMINAL, AttemptState, JobStatus
 
 S = AttemptState
 _ROUNDING = 0.25
@@ -174,7 +174,9 @@ async def _not_fetched(
 
 
 async def _refresh(turn: Turn, backend: Backend, spec: ModelSpec) -> None:
-    """Ask again where the result lies: some vendors sign a fresh address at every fetch."""
+    """Ask again where the result lies: some vendors sign a fresh address at every fetch, and some have it no
+    more.
+    """
     ref = turn.attempt.ref
     if ref is None:
         return
@@ -184,19 +186,10 @@ async def _refresh(turn: Turn, backend: Backend, spec: ModelSpec) -> None:
         failure = went_wrong(backend, error, stage="result")
         turn.say(EventKind.TROUBLE, failure=failure, message=failure.message)
         return
-    now = turn.clock.now()
-    if update.gone and not gone_for_good(turn.attempt, now):
-        await turn.save(replace(turn.attempt, gone_since=turn.attempt.gone_since or now))
-        return
-    if not update.gone:
-        await turn.save(observe(turn.attempt, update, spec, turn.clock.now()))
-        return
-    lost = Failure(
-        kind="ResultGone", message="the vendor has removed the result", stage="result", charged="yes"
-    )
-    attempt = ended(turn.attempt, S.EXPIRED, lost, spec, turn.clock.now())
-    await turn.save(replace(attempt, cost=delivered_cost(turn.attempt, spec)))
-    turn.say(EventKind.ATTEMPT_ENDED, failure=lost, cost=turn.attempt.cost)
+    await turn.save(observe(turn.attempt, update, spec, turn.clock.now()))
+    attempt = turn.attempt
+    if attempt.state in TERMINAL:
+        turn.say(EventKind.ATTEMPT_ENDED, failure=attempt.failure, cost=attempt.cost)
 
 
 def _failure(error: DownloadFailed | MediaError) -> Failure:

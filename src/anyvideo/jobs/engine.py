@@ -21,14 +21,14 @@ from anyvideo.jobs.observe import moved
 from anyvideo.jobs.owner import is_dead, owner_name
 from anyvideo.jobs.reconcile import reconcile
 from anyvideo.jobs.recovery import stranger
-from anyvideo.jobs.resolve import decide
+from anyvideo.jobs.resolve import decide, to_decide
 from anyvideo.jobs.schedule import in_time
 from anyvideo.jobs.store.base import Lease, Store
 from anyvideo.jobs.submit import TakenUnwritten, hold_as_unknown, submit
 from anyvideo.jobs.takeover import take_over
 from anyvideo.jobs.turn import Tell, Turn
 from anyvideo.types.clock import Clock
-from anyvideo.types.errors import BudgetExceeded, InvalidRequest, StaleWrite, StillRunning, StoreError
+from anyvideo.types.errors import BudgetExceeded, StaleWrite, StillRunning, StoreError
 from anyvideo.types.events import EventKind
 from anyvideo.types.job import Failure, Job
 from anyvideo.types.states import TERMINAL, AttemptState, JobStatus
@@ -191,20 +191,19 @@ class Engine:
     async def resolve(
         self, job_id: str, *, charged: bool | None = None, provider_job: str | None = None
     ) -> Job:
-        """Decide an unknown outcome from outside, of several the oldest; a vendor's job is the latest one's.
+        """Decide from outside an unknown outcome, or what a clip that cannot be fetched cost: its job ends.
 
-        Raises JobNotFound, InvalidRequest where nothing is unknown, StaleWrite, and what `decide` does.
+        Raises JobNotFound, StaleWrite, and what `to_decide` and `decide` do.
         """
         await self._store.load(job_id)
         async with self._leased(job_id) as turn:
             if turn is None:
                 raise _driven_elsewhere(job_id)
-            unknown = [one for one in turn.job.attempts if one.state is S.UNKNOWN]
-            if not unknown:
-                raise InvalidRequest(f"no outcome of job {job_id} is unknown", field="job_id")
-            attempt = unknown[0] if provider_job is None else unknown[-1]
+            attempt = to_decide(turn.job, provider_job=provider_job)
             await decide(turn, attempt, self._backends, charged=charged, provider_job=provider_job)
-            if turn.attempt.state in TERMINAL and not turn.job.finished:
+            if turn.attempt.state is S.EXPIRED and not turn.job.finished:
+                await self._next(turn)
+            elif turn.attempt.state in TERMINAL and not turn.job.finished:
                 await turn.save(turn.attempt)  # settles: no next attempt is about to need the money
             return turn.job
 

@@ -9,12 +9,13 @@ from anyvideo.catalog.prices import computed_cost
 from anyvideo.catalog.spec import ModelSpec
 from anyvideo.jobs.sane import sane_update
 from anyvideo.types.job import Attempt, Failure, Output, Update, Write
-from anyvideo.types.money import Cost, CostBasis
+from anyvideo.types.money import UNKNOWN_COST, Cost, CostBasis
 from anyvideo.types.states import TERMINAL, AttemptState, JobStatus, allowed
 
 S = AttemptState
 GONE = timedelta(seconds=60)
 GONE_AFTER_CANCEL = timedelta(seconds=2)
+_ENDS = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED})
 OBSERVABLE = frozenset({S.ACCEPTED, S.RUNNING, S.OUTPUT_READY, S.DOWNLOADING})
 
 
@@ -34,7 +35,7 @@ def observe(attempt: Attempt, update: Update, spec: ModelSpec, now: datetime) ->
         return attempt
     update = sane_update(update)
     if attempt.state in (S.OUTPUT_READY, S.DOWNLOADING):
-        return _refreshed(attempt, update)
+        return _refreshed(attempt, update, spec, now)
     seen = replace(
         attempt,
         native=update.native,
@@ -51,15 +52,20 @@ def observe(attempt: Attempt, update: Update, spec: ModelSpec, now: datetime) ->
     match update.status:
         case JobStatus.SUCCEEDED:
             return moved(replace(seen, outputs=update.outputs, progress=1.0), S.OUTPUT_READY, now, write="W4")
-        case JobStatus.FAILED:
-            failure = update.failure or Failure(kind="GenerationFailed", message="failed without a reason")
-            return ended(seen, S.FAILED, failure, spec, now)
-        case JobStatus.CANCELED:
-            return ended(seen, S.CANCELED, update.failure or canceled_failure(seen), spec, now)
+        case JobStatus.FAILED | JobStatus.CANCELED:
+            return _given_up(seen, update, spec, now)
         case JobStatus.RUNNING:
             return moved(seen, S.RUNNING, now)
         case _:
             return seen
+
+
+def _given_up(attempt: Attempt, update: Update, spec: ModelSpec, now: datetime) -> Attempt:
+    """The attempt that its vendor calls failed or canceled."""
+    if update.status is JobStatus.CANCELED:
+        return ended(attempt, S.CANCELED, update.failure or canceled_failure(attempt), spec, now)
+    failure = update.failure or Failure(kind="GenerationFailed", message="failed without a reason")
+    return ended(attempt, S.FAILED, failure, spec, now)
 
 
 def canceled_failure(attempt: Attempt) -> Failure:
@@ -89,7 +95,7 @@ def failed_cost(attempt: Attempt, failure: Failure, spec: ModelSpec | None) -> C
     if failure.charged == "no":
         return Cost(micros=0, basis=CostBasis.COMPUTED)
     computed = computed_cost(spec, attempt.fit, attempt.usage) if spec and attempt.usage else None
-    return computed or Cost(micros=attempt.hold_micros, basis=CostBasis.ESTIMATED)
+    return computed or _by_hold(attempt)
 
 
 def delivered_cost(attempt: Attempt, spec: ModelSpec | None) -> Cost:
@@ -97,7 +103,14 @@ def delivered_cost(attempt: Attempt, spec: ModelSpec | None) -> Cost:
     if attempt.reported_cost is not None:
         return attempt.reported_cost
     computed = computed_cost(spec, attempt.fit, attempt.usage) if spec else None
-    return computed or Cost(micros=attempt.hold_micros, basis=CostBasis.ESTIMATED)
+    return computed or _by_hold(attempt)
+
+
+def _by_hold(attempt: Attempt) -> Cost:
+    """What stands in for a cost that nobody tells: the hold; where no price bounds it there was none."""
+    if attempt.quote.ceiling_micros is None:
+        return UNKNOWN_COST
+    return Cost(micros=attempt.hold_micros, basis=CostBasis.ESTIMATED)
 
 
 def without_secrets(outputs: tuple[Output, ...]) -> tuple[Output, ...]:
@@ -107,10 +120,18 @@ def without_secrets(outputs: tuple[Output, ...]) -> tuple[Output, ...]:
     )
 
 
-def _refreshed(attempt: Attempt, update: Update) -> Attempt:
-    """A finished clip may get a fresh address; what was said before its end and comes late is left aside."""
-    if update.gone or update.status is not JobStatus.SUCCEEDED or not update.outputs:
+def _refreshed(attempt: Attempt, update: Update, spec: ModelSpec, now: datetime) -> Attempt:
+    """A finished clip may get a fresh address; what was said before its end and comes late is left aside.
+
+    A vendor that has no such clip any more, or calls it failed after all, is believed once it has said so
+    for as long as for a job that seems gone.
+    """
+    if not update.gone and update.status not in _ENDS:
         return attempt
+    if update.gone or update.status is not JobStatus.SUCCEEDED or not update.outputs:
+        waited = gone_for_good(attempt, now)
+        since = attempt.gone_since or now
+        return _taken_back(attempt, update, spec, now) if waited else replace(attempt, gone_since=since)
     return replace(
         attempt,
         gone_since=None,
@@ -118,6 +139,25 @@ def _refreshed(attempt: Attempt, update: Update) -> Attempt:
         usage={**attempt.usage, **update.usage},
         reported_cost=update.reported_cost or attempt.reported_cost,
     )
+
+
+def _taken_back(attempt: Attempt, update: Update, spec: ModelSpec, now: datetime) -> Attempt:
+    """A finished clip ends without its file. What it was said to have cost holds no more where the vendor
+    now says that it is not charged.
+    """
+    if update.gone or update.status is JobStatus.SUCCEEDED:
+        lost = Failure(
+            kind="ResultGone", message="the vendor has removed the result", stage="result", charged="yes"
+        )
+        return replace(ended(attempt, S.EXPIRED, lost, spec, now), cost=delivered_cost(attempt, spec))
+    free = update.failure is not None and update.failure.charged == "no"
+    seen = replace(
+        attempt,
+        native=update.native,
+        usage={**attempt.usage, **update.usage},
+        reported_cost=update.reported_cost or (None if free else attempt.reported_cost),
+    )
+    return _given_up(seen, update, spec, now)
 
 
 def gone_for_good(attempt: Attempt, now: datetime) -> bool:
@@ -138,15 +178,11 @@ def _gone(attempt: Attempt, now: datetime) -> Attempt:
     if not gone_for_good(attempt, now):
         return replace(attempt, gone_since=attempt.gone_since or now)
     if attempt.cancel_sent:
-        held = Cost(micros=attempt.hold_micros, basis=CostBasis.ESTIMATED)
-        closed = replace(
-            attempt, failure=canceled_failure(attempt), cost=attempt.reported_cost or held, hold_micros=0
-        )
+        cost = attempt.reported_cost or _by_hold(attempt)
+        closed = replace(attempt, failure=canceled_failure(attempt), cost=cost, hold_micros=0)
         return moved(closed, S.CANCELED, now)
     lost = Failure(
         kind="ResultGone", message="the vendor no longer knows this job", stage="poll", charged="yes"
     )
-    held = Cost(micros=attempt.hold_micros, basis=CostBasis.ESTIMATED)
-    return moved(
-        replace(attempt, failure=lost, cost=attempt.reported_cost or held, hold_micros=0), S.EXPIRED, now
-    )
+    cost = attempt.reported_cost or _by_hold(attempt)
+    return moved(replace(attempt, failure=lost, cost=cost, hold_micros=0), S.EXPIRED, now)

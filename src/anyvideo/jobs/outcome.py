@@ -13,8 +13,8 @@ from anyvideo.types.errors import (
     StillRunning,
     VideoRefused,
 )
-from anyvideo.types.job import Job
-from anyvideo.types.states import JobStatus
+from anyvideo.types.job import Attempt, Job
+from anyvideo.types.states import AttemptState, JobStatus
 from anyvideo.types.video import Video
 
 E = TypeVar("E", bound=JobError)
@@ -44,8 +44,19 @@ def still_running(job: Job, timeout: float | None) -> StillRunning:
     hint = f"go on with: anyvideo resume {job.id}"
     if job.cancel_requested:
         hint = f"go on with: anyvideo cancel {job.id}; anyvideo resume {job.id} takes the cancel back"
-    error = StillRunning(f"job {job.id} is still {job.status}{waited}", job_id=job.id, hint=hint)
-    return _placed(error, job)
+    standing = f"job {job.id} is still {job.status}{waited}"
+    if (stuck := unfetched(job)) is not None:
+        standing += f": its clip is ready at the vendor and could not be fetched ({stuck.trouble} tries)"
+        hint += f"; give the clip up with: {settlement(job.id)}"
+    return _placed(StillRunning(standing, job_id=job.id, hint=hint), job)
+
+
+def unfetched(job: Job) -> Attempt | None:
+    """The attempt whose clip is ready at the vendor, where fetching it has failed."""
+    attempt = job.attempt
+    if job.finished or attempt is None or not attempt.trouble:
+        return None
+    return attempt if attempt.state in (AttemptState.OUTPUT_READY, AttemptState.DOWNLOADING) else None
 
 
 def unknown(job: Job) -> OutcomeUnknown:
@@ -61,7 +72,12 @@ def unknown(job: Job) -> OutcomeUnknown:
 
 def decision(job_id: str) -> str:
     """The command by which a person decides an unknown outcome."""
-    return f"anyvideo jobs resolve {job_id} --charged|--not-charged|--provider-job VENDOR_ID"
+    return f"{settlement(job_id)}|--provider-job VENDOR_ID"
+
+
+def settlement(job_id: str) -> str:
+    """The command by which a person gives up a clip that cannot be fetched."""
+    return f"anyvideo jobs resolve {job_id} --charged|--not-charged"
 
 
 def failures(job: Job) -> list[ProviderError]:

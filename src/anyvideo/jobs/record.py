@@ -5,14 +5,19 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
+
+import anyio.to_thread
 
 from anyvideo.jobs.choose import Shelf, check_cap, choose
+from anyvideo.jobs.deliver import words_of
 from anyvideo.jobs.files import found
 from anyvideo.jobs.fingerprint import fit_fingerprint, request_fingerprint, same_request
 from anyvideo.jobs.points import point
 from anyvideo.jobs.store.base import Store, Written
 from anyvideo.jobs.wish import Wish
-from anyvideo.types.errors import BudgetExceeded
+from anyvideo.media.names import place
+from anyvideo.types.errors import BudgetExceeded, MediaError
 from anyvideo.types.job import Job, JobOptions
 from anyvideo.types.plan import Plan
 
@@ -60,9 +65,27 @@ async def answered_before(wish: Wish, store: Store) -> Job | None:
     return known and same_request(known, request_fingerprint(wish.request, wish.models))
 
 
-async def finished_before(plan: Plan, store: Store) -> Job | None:
-    """A job that delivered exactly what the first ready candidate would make, while its file is unaltered."""
+async def finished_before(wish: Wish, plan: Plan, options: JobOptions, *, store: Store) -> Job | None:
+    """A job of the same seed that delivered exactly what the first ready candidate would make, while its
+    file is unaltered. That file is then also where the output template says.
+
+    Raises MediaError where it cannot be put there.
+    """
     for job in await store.finished_like(fit_fingerprint(plan.ready[0].fit)):
-        if await found(job, store.folder) is not None:
+        same_seed = job.request.seed == wish.request.seed
+        if same_seed and (path := await found(job, store.folder)) is not None:
+            await _also_placed(path, job, options)
             return job
     return None
+
+
+async def _also_placed(path: Path, job: Job, options: JobOptions) -> None:
+    template, folder = options.output, options.output_folder
+    if template is None or folder is None:
+        return
+    try:
+        await anyio.to_thread.run_sync(place, path, folder, template, words_of(job))
+    except OSError as error:
+        raise MediaError(
+            f"cannot write below {folder}: {error.strerror}", hint="choose another output"
+        ) from error

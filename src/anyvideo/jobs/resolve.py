@@ -1,23 +1,45 @@
-"""An unknown outcome, decided by a person who looked at the vendor's own pages."""
+"""An unknown outcome, or a clip that cannot be fetched, decided by a person who saw the vendor's pages."""
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import replace
 
 from anyvideo.jobs.backends import Backend, Backends
 from anyvideo.jobs.look import look, went_wrong
-from anyvideo.jobs.observe import ended
-from anyvideo.jobs.outcome import decision
+from anyvideo.jobs.observe import delivered_cost, ended
+from anyvideo.jobs.outcome import decision, settlement, unfetched
 from anyvideo.jobs.reconcile import adopt, release
 from anyvideo.jobs.turn import Turn
 from anyvideo.provider import Found
-from anyvideo.types.errors import InvalidRequest
-from anyvideo.types.job import Attempt, Failure, Ref, Update
+from anyvideo.types.errors import InvalidRequest, PluginError
+from anyvideo.types.events import EventKind
+from anyvideo.types.job import Attempt, Failure, Job, Ref, Update
+from anyvideo.types.money import Cost, CostBasis
 from anyvideo.types.states import AttemptState
 
+S = AttemptState
 _JOB_ID = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~:-]{0,199}")
 _NOT_SHOWN = frozenset({400, 401, 403, 404, 422})
+
+
+def to_decide(job: Job, *, provider_job: str | None) -> Attempt:
+    """The attempt that a person may decide: the latest where its clip cannot be fetched, else of several
+    unknown ones the oldest; a vendor's job is the latest unknown one's.
+
+    Raises InvalidRequest where there is none.
+    """
+    unknown = [attempt for attempt in job.attempts if attempt.state is S.UNKNOWN]
+    stuck = unfetched(job)
+    if stuck is not None and (provider_job is None or not unknown):
+        return stuck
+    if not unknown:
+        raise InvalidRequest(
+            f"no outcome of job {job.id} is unknown, and no clip of it failed to be fetched",
+            field="job_id",
+        )
+    return unknown[0] if provider_job is None else unknown[-1]
 
 
 async def decide(
@@ -25,18 +47,29 @@ async def decide(
 ) -> None:
     """Charged: the hold becomes spend. Not charged: it is released. A vendor's job id: it is followed.
 
+    A clip that cannot be fetched is given up: then it cost what the vendor says or measured, else the hold.
+
     Raises InvalidRequest unless exactly one of them is said, when the vendor does not show that job to this
     key, and when it is another attempt's; a ProviderError where the vendor could not be asked. Nothing is
     changed then.
     """
+    known = attempt.state is not S.UNKNOWN
+    if known and provider_job is not None:
+        raise InvalidRequest(
+            "the vendor's job is known and its clip is ready: only whether it is charged can be said",
+            field="provider_job",
+            hint=settlement(turn.job.id),
+        )
     if (charged is None) == (provider_job is None):
         raise InvalidRequest(
             "say one thing: charged, not charged, or the vendor's job id",
             field="charged",
-            hint=decision(turn.job.id),
+            hint=settlement(turn.job.id) if known else decision(turn.job.id),
         )
     if provider_job is not None:
         await _follow(turn, attempt, backends, provider_job)
+    elif known:
+        await _give_up(turn, attempt, backends, charged=charged is True)
     elif charged:
         await _book(turn, attempt)
     else:
@@ -88,4 +121,22 @@ async def _book(turn: Turn, attempt: Attempt) -> None:
     lost = Failure(
         kind="ResultGone", message="charged, and its result is lost", stage="submit", charged="yes"
     )
-    await turn.save(ended(attempt, AttemptState.FAILED, lost, None, turn.clock.now()))
+    await turn.save(ended(attempt, S.FAILED, lost, None, turn.clock.now()))
+
+
+async def _give_up(turn: Turn, attempt: Attempt, backends: Backends, *, charged: bool) -> None:
+    """Nobody waits for its clip any longer."""
+    words = "charged" if charged else "not charged"
+    lost = Failure(
+        kind="ResultGone",
+        message=f"{words}, and its clip cannot be fetched",
+        stage="result",
+        charged="yes" if charged else "no",
+    )
+    spec = None
+    with suppress(PluginError):
+        spec = backends.spec(attempt.model)
+    cost = delivered_cost(attempt, spec) if charged else Cost(micros=0, basis=CostBasis.COMPUTED)
+    closed = ended(attempt, S.EXPIRED, lost, spec, turn.clock.now())
+    await turn.save(replace(closed, cost=cost))
+    turn.say(EventKind.ATTEMPT_ENDED, failure=lost, cost=cost)

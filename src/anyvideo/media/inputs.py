@@ -16,13 +16,15 @@ from anyvideo.types.video import Video
 
 MAX_BYTES = 100 * 1024 * 1024
 _SIGNATURES = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"))
+_RB = 'open it with open(path, "rb")'
 _HINT = "give a JPEG, PNG or WebP picture, or an https address"
 
-ImageSource = str | Path | bytes | IO[bytes] | Image | Video
-"""A path, an address (https, `data:`, `s3://bucket/key`, `supabase://bucket/path`), content, an open file, or
-an earlier clip, which stands for its last frame."""
+ImageSource = str | Path | bytes | bytearray | memoryview | IO[bytes] | Image | Video
+"""A path, an address (https, `data:`, `file:///path`, `s3://bucket/key`, `supabase://bucket/path`), content,
+an open file, or an earlier clip, which stands for its last frame."""
 
 _ADDRESSES = ("http://", "https://", "s3://", "supabase://")
+_FILE = "file://"
 
 
 def load_image(source: ImageSource) -> Image:
@@ -69,16 +71,40 @@ def picture_of(content: bytes) -> Image:
     )
 
 
-def _content(source: str | Path | bytes | IO[bytes] | Video) -> bytes:
-    if isinstance(source, bytes):
+def local_path(source: str) -> str | None:
+    """The path that a `file://` address of this machine names; None for anything else."""
+    host, slash, path = source[len(_FILE) :].partition("/")
+    if not source.lower().startswith(_FILE) or host.lower() not in ("", "localhost"):
+        return None
+    from urllib.request import url2pathname
+
+    return url2pathname(slash + path)
+
+
+def _path(source: str | Path) -> str | Path:
+    """Raises InvalidRequest for a file of another machine."""
+    if not isinstance(source, str) or not source.lower().startswith(_FILE):
         return source
+    path = local_path(source)
+    if path is None:
+        raise InvalidRequest(
+            f"the image {source!r} is on another machine",
+            field="image",
+            hint="give a path, or an address with three slashes: file:///folder/picture.png",
+        )
+    return path
+
+
+def _content(source: str | Path | bytes | bytearray | memoryview | IO[bytes] | Video) -> bytes:
+    if isinstance(source, bytes | bytearray | memoryview):
+        return bytes(source)
     if isinstance(source, Video):
         return _last_frame(source)
     if isinstance(source, str) and source[:5].lower() == "data:":
         return _inline(source)
     if isinstance(source, str | Path):
         try:
-            with Path(source).open("rb") as file:
+            with Path(_path(source)).open("rb") as file:
                 return file.read(MAX_BYTES + 1)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "not a path"
@@ -86,9 +112,11 @@ def _content(source: str | Path | bytes | IO[bytes] | Video) -> bytes:
                 f"the image {str(source)!r} cannot be read: {reason}", field="image", hint=_HINT
             ) from error
     try:
-        content = source.read(MAX_BYTES + 1) if hasattr(source, "read") else None
+        content: object = source.read(MAX_BYTES + 1) if hasattr(source, "read") else None
     except (OSError, ValueError) as error:
-        raise InvalidRequest(f"the image cannot be read: {error}", field="image", hint=_HINT) from error
+        raise InvalidRequest(f"the image cannot be read: {error}", field="image", hint=_RB) from error
+    if isinstance(content, str):
+        raise InvalidRequest("the image's file is open for text", field="image", hint=_RB)
     if not isinstance(content, bytes):
         raise InvalidRequest(f"an image cannot be made of {type(source).__name__}", field="image", hint=_HINT)
     return content

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,20 +10,33 @@ from importlib.metadata import EntryPoint
 
 import pluggy
 
+from anyvideo.plugins.hooks import CHECKS
 from anyvideo.provider import ProviderPlugin
 from anyvideo.types.errors import PluginError
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
+_LATER = (inspect.iscoroutinefunction, inspect.isasyncgenfunction, inspect.isgeneratorfunction)
+_PLAIN = "write it with a plain def"
+_PLAIN_CHECK = f"{_PLAIN}: it runs in a worker thread, where it may block; asyncio.run(...) calls async code"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokenPlugin:
-    """A plugin that cannot be used, and why. `name` is its entry point's."""
+    """A plugin that cannot be used, and why. `name` is its entry point's.
+
+    `checks`: it would have had a say in what is bought or delivered, so nothing is while it cannot.
+    """
 
     name: str
     distribution: str | None
     version: str | None
     problem: str
+    checks: bool = False
+
+    @property
+    def error(self) -> PluginError:
+        """What asking for it raises."""
+        return PluginError(f"the plugin {self.name!r} is broken: {self.problem}", field=self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +61,10 @@ def load(
     distribution = None if entry.dist is None else entry.dist.name
     version = None if entry.dist is None else entry.dist.version
     unique = f"{entry.name} = {entry.value} of {distribution}"
+    plugin: object = None
     try:
-        providers = register(manager, entry.load(), name=unique)
+        plugin = entry.load()
+        providers = register(manager, plugin, name=unique)
         loaded = [
             Loaded(plugin=plugin, entry=entry.name, distribution=distribution, version=version)
             for plugin in providers
@@ -56,8 +72,13 @@ def load(
         check_clashes(loaded, known)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may fail in any way; it fails alone
         _forget(manager, unique)
-        problem = error.message if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
-        return BrokenPlugin(name=entry.name, distribution=distribution, version=version, problem=problem)
+        return BrokenPlugin(
+            name=entry.name,
+            distribution=distribution,
+            version=version,
+            problem=str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}",
+            checks=_has_checks(manager, plugin),
+        )
     return loaded
 
 
@@ -66,6 +87,7 @@ def register(manager: pluggy.PluginManager, plugin: object, *, name: str | None)
     manager.register(plugin, name)
     try:
         manager.check_pending()
+        _check_plain(manager, plugin)
         hooks = [hook for hook in manager.hook.anyvideo_providers.get_hookimpls() if hook.plugin is plugin]
         providers = [provider for hook in hooks for provider in _brought(hook.function())]
     except BaseException:
@@ -98,6 +120,29 @@ def check_clashes(loaded: Iterable[Loaded], known: Mapping[str, Loaded]) -> None
                 field=new.plugin.name,
                 hint="uninstall one of them",
             )
+
+
+def called(hook: pluggy.HookImpl) -> str:
+    """A hook's name for people: where its function is written."""
+    return f"{hook.function.__module__}.{hook.function.__qualname__}"
+
+
+def _check_plain(manager: pluggy.PluginManager, plugin: object) -> None:
+    """Raises PluginError for a hook whose call does nothing yet: its answer would never be known."""
+    for caller in manager.get_hookcallers(plugin) or ():
+        for hook in caller.get_hookimpls():
+            if hook.plugin is plugin and any(kind(hook.function) for kind in _LATER):
+                raise PluginError(
+                    f"{called(hook)} is async or a generator, and a hook is called without waiting for it",
+                    field=caller.name,
+                    hint=_PLAIN_CHECK if caller.name in CHECKS else _PLAIN,
+                )
+
+
+def _has_checks(manager: pluggy.PluginManager, plugin: object) -> bool:
+    return any(
+        hasattr(plugin, name) and manager.parse_hookimpl_opts(plugin, name) is not None for name in CHECKS
+    )
 
 
 def _brought(providers: object) -> list[ProviderPlugin]:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from anyvideo.types.video import Video
 
 PROJECT = "anyvideo"
+CHECKS = ("anyvideo_check_request", "anyvideo_check_video")
+"""The hooks that may refuse."""
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 
@@ -29,9 +31,9 @@ def anyvideo_on_event(event: Event) -> None:
 
 @hookspec
 def anyvideo_check_request(request: VideoRequest) -> str | None:
-    """Called in a worker thread before anything is bought: return a reason, or raise, to refuse."""
+    """Called in a worker thread before anything is bought: a reason, or raising, refuses; None agrees."""
 
 
 @hookspec
 def anyvideo_check_video(video: Video) -> str | None:
-    """Called in a worker thread before a file is delivered: return a reason, or raise, to refuse."""
+    """Called in a worker thread before a file is delivered: a reason, or raising, refuses; None agrees."""

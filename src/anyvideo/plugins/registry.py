@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import logging
 from collections.abc import Collection, Iterable
 from functools import partial
@@ -12,7 +13,7 @@ import pluggy
 
 from anyvideo.catalog.spec import ModelSpec
 from anyvideo.plugins import hooks as hookspecs
-from anyvideo.plugins.found import BrokenPlugin, Loaded, check, check_clashes, load, register
+from anyvideo.plugins.found import BrokenPlugin, Loaded, called, check, check_clashes, load, register
 from anyvideo.provider import ProviderPlugin
 from anyvideo.types.errors import AnyVideoError, InvalidRequest, MediaError, PluginError
 from anyvideo.types.events import Event
@@ -113,7 +114,7 @@ class Plugins:
             return self._loaded[name].plugin
         for broken in self._broken:
             if broken.name == name:
-                raise PluginError(f"the plugin {name!r} is broken: {broken.problem}", field=name)
+                raise broken.error
         near = difflib.get_close_matches(name, self._loaded, n=1)
         meant = f" or did you mean {near[0]!r}?" if near else ""
         raise PluginError(
@@ -139,18 +140,32 @@ class Plugins:
                 logger.exception("a plugin failed at event %s: %s", event.kind, hook.plugin_name)
 
     async def check_request(self, request: VideoRequest) -> None:
-        """Ask every check. Raises InvalidRequest with the first reason; a check that fails refuses, too."""
+        """Ask every check. Raises InvalidRequest with the first reason; a check that fails refuses, too.
+
+        Raises PluginError for one that answers neither with a reason nor with None.
+        """
         reason = await self._refusal("anyvideo_check_request", request=request)
         if reason is not None:
             raise InvalidRequest(f"refused by a check of this application: {reason}", field="request")
 
     async def check_video(self, video: Video) -> None:
-        """Ask every check. Raises MediaError with the first reason; a check that fails refuses, too."""
-        reason = await self._refusal("anyvideo_check_video", video=video)
+        """Ask every check. Raises MediaError with the first reason; a check that fails refuses, too.
+
+        Raises PluginError for one that answers neither with a reason nor with None: nothing is decided then.
+        """
+        try:
+            reason = await self._refusal("anyvideo_check_video", video=video)
+        except PluginError as error:
+            kept = f"the clip is paid for and kept at {video.path}"
+            hint = f"{kept}; mend the check, then: anyvideo resume {video.job_id}"
+            raise PluginError(error.message, field=error.field, hint=hint) from error
         if reason is not None:
             raise MediaError(f"refused by a check of this application: {reason}")
 
     async def _refusal(self, hook: str, **given: object) -> str | None:
+        for broken in self._broken:
+            if broken.checks:
+                raise broken.error
         caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
         if not caller.get_hookimpls():
             return None
@@ -162,15 +177,27 @@ class Plugins:
 def _first_reason(caller: pluggy.HookCaller, given: dict[str, object]) -> str | None:
     for hook in reversed(caller.get_hookimpls()):
         try:
-            reason = hook.function(*(given[name] for name in hook.argnames))
+            answer = hook.function(*(given[name] for name in hook.argnames))
         except AnyVideoError as error:
             return error.message
         except Exception as error:
-            logger.exception("a check failed: %s", hook.plugin_name)
-            return f"{hook.plugin_name} failed with {type(error).__name__}"
-        if reason is not None:
-            return str(reason)
+            logger.exception("a check failed: %s", called(hook))
+            return f"{called(hook)} failed with {type(error).__name__}"
+        if answer is not None:
+            return _checked(answer, hook)
     return None
+
+
+def _checked(answer: object, hook: pluggy.HookImpl) -> str:
+    if isinstance(answer, str) and answer.strip():
+        return answer
+    if inspect.iscoroutine(answer):
+        answer.close()
+    raise PluginError(
+        f"the check {called(hook)} is broken: it answered {answer!r:.80}",
+        field=hook.function.__name__,
+        hint="a check answers None, or refuses with a reason in words",
+    )
 
 
 def _manager(hooks: Iterable[object]) -> pluggy.PluginManager:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import pluggy
 
 from anyvideo.catalog.spec import Catalog
 from anyvideo.provider.door import ProviderContext, VideoProvider
+from anyvideo.types.errors import PluginError
 from anyvideo.types.states import JobStatus
 
 hookimpl = pluggy.HookimplMarker("anyvideo")
 
-RecoveryKind = Literal["listing", "tag", "client_id", "replay", "nothing", "in_process"]
+RecoveryKind = Literal["listing", "tag", "nothing", "in_process"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,8 @@ class Recovery:
 
     `listing`: recent jobs can be listed and echo their inputs; `tag`: the list echoes a tag of ours;
     `nothing`: nobody can tell; `in_process`: nothing is bought, sending again is free. `echoes_callback`: the
-    list says the `Order.callback_url` of each job too, so that `Found.tag` is its last part.
+    list says the `Order.callback_url` of each job too, so that `Found.tag` is its last part. Any other kind
+    raises PluginError: it would protect nobody.
     """
 
     kind: RecoveryKind
@@ -31,6 +33,15 @@ class Recovery:
     list_lag: float = 30.0
     echoes_callback: bool = False
     source: str = ""
+
+    def __post_init__(self) -> None:
+        known = get_args(RecoveryKind)
+        if self.kind not in known:
+            raise PluginError(
+                f"a lost submit cannot be found again by {self.kind!r}; a recovery is one of:"
+                f" {', '.join(known)}",
+                field="recovery",
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,13 @@
-"""The words of a route and what they mean. Pure."""
+"""The words of a route and what they mean. Pure, but for an error's words on plugins that are not here."""
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, entry_points, requires
 
 from anyvideo.catalog.model import SELECTORS
 from anyvideo.catalog.spec import ModelSpec
@@ -98,18 +101,31 @@ def _unknown(entry: str, specs: Sequence[ModelSpec], routes: Mapping[str, Sequen
     known = [spec.id for spec in specs] + sorted({spec.family for spec in specs if spec.family})
     known += [*routes, *sorted(SELECTORS)]
     near = difflib.get_close_matches(entry, known, n=3, cutoff=0.5)
-    if not near and entry in providers:
-        near = [spec.id for spec in specs if spec.provider == entry]
+    if entry in providers:
+        near = [f"{entry}/{EVERY}", *(spec.id for spec in specs if spec.provider == entry)][:4]
     meant = f"did you mean {', '.join(near)}?" if near else ""
     if slash and provider not in providers:
-        install = f'pip install "anyvideo[{provider}]"'
+        here = any(entry.name == provider for entry in entry_points(group="anyvideo"))
         return UnknownModel(
-            f"no installed provider is called {provider!r}",
+            f"the provider {provider!r} is installed and not loaded here"
+            if here
+            else f"no installed provider is called {provider!r}",
             field="models",
-            hint=" or ".join(part for part in (install, meant) if part),
+            hint=" or ".join(part for part in (_way_in(provider, here=here), meant) if part),
         )
     return UnknownModel(
         f"no installed provider declares {entry!r}",
         field="models",
         hint=meant or "`anyvideo models` lists what there is",
     )
+
+
+def _way_in(provider: str, *, here: bool) -> str:
+    """How a provider comes in: where it is installed, by being let in, else by an extra, where it has one."""
+    if here:
+        return "name it in ANYVIDEO_PLUGINS or in plugins of anyvideo.toml; see `anyvideo providers`"
+    named = re.compile(rf"anyvideo-{re.escape(provider)}(?![\w-])")
+    with suppress(PackageNotFoundError):
+        if any(named.match(requirement) for requirement in requires("anyvideo") or ()):
+            return f'pip install "anyvideo[{provider}]"'
+    return "`anyvideo providers` lists what is installed"

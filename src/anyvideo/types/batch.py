@@ -17,7 +17,8 @@ class ClipResult:
 
     `job_ids` are its tries, oldest first, `attempts` those of all tries. `target_duration` is what was asked
     for, else what the model was asked for. `generation_time` runs from the first attempt of the try that
-    delivered to its file; None where none did.
+    delivered to its file; None where none did. `reused` is the job that answered it where that was bought for
+    something else: `cost` is without it, while the video's own `cost` says what it cost then.
     """
 
     index: int
@@ -28,6 +29,7 @@ class ClipResult:
     attempts: tuple[Attempt, ...] = ()
     target_duration: float | None = None
     generation_time: float | None = None
+    reused: str | None = None
 
     @property
     def tries(self) -> int:
@@ -52,9 +54,14 @@ class ClipResult:
         return self.duration - self.target_duration
 
     @property
+    def bought(self) -> tuple[Attempt, ...]:
+        """The attempts that were made for it."""
+        return tuple(one for one in self.attempts if one.id.rpartition(".")[0] != self.reused)
+
+    @property
     def cost(self) -> Cost:
-        """All attempts that are settled, delivered or not."""
-        return total_cost(self.attempts)
+        """All attempts for it that are settled, delivered or not."""
+        return total_cost(self.bought)
 
     @property
     def held_micros(self) -> int:
@@ -96,7 +103,7 @@ class BatchResult:
     @property
     def cost(self) -> Cost:
         """All settled attempts of all clips, those of earlier runs of the batch among them."""
-        return total_cost(attempt for clip in self.clips for attempt in clip.attempts)
+        return total_cost(attempt for clip in self.clips for attempt in clip.bought)
 
     @property
     def held_micros(self) -> int:

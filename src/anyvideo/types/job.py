@@ -181,6 +181,8 @@ class Attempt:
     @property
     def charged(self) -> Charged:
         """Whether money went for this attempt."""
+        if self.cost is not None and not self.cost.whole:
+            return (self.failure and self.failure.charged) or "unknown"
         if self.cost is not None:
             return "yes" if self.cost.micros else "no"
         if self.state in (AttemptState.CREATED, AttemptState.HELD, AttemptState.REJECTED):

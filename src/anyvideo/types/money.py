@@ -21,6 +21,8 @@ class CostBasis(StrEnum):
     """Measured usage times a dated price."""
     ESTIMATED = "estimated"
     """Neither is known: the hold stands in."""
+    UNKNOWN = "unknown"
+    """Nothing is known, and as the model has no price nothing was held either."""
 
 
 def hold_micros(amount: Decimal) -> int:
@@ -75,7 +77,7 @@ class Quote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """Money after. `basis` says how it is known."""
+    """Money after. `basis` says how it is known; where it is unknown, `micros` is the part that is known."""
 
     micros: int
     basis: CostBasis
@@ -83,15 +85,35 @@ class Cost:
 
     @property
     def amount(self) -> Decimal:
-        """In dollars."""
+        """In dollars; where the basis is unknown only the part that is known."""
         return dollars(self.micros)
 
+    @property
+    def whole(self) -> bool:
+        """Whether all of it is known or estimated."""
+        return self.basis is not CostBasis.UNKNOWN
+
+    @property
+    def figure(self) -> str:
+        """The amount for a column of such: `0.24`, `unknown`, or `0.24 + ?` where only a part is known."""
+        known = str(self.amount)
+        return known if self.whole else f"{known} + ?" if self.micros else str(self.basis)
+
     def __str__(self) -> str:
-        return f"{self.amount} {self.currency} ({self.basis})"
+        if self.whole:
+            return f"{self.amount} {self.currency} ({self.basis})"
+        return f"{self.amount} {self.currency} and an unknown part" if self.micros else str(self.basis)
+
+
+UNKNOWN_COST = Cost(micros=0, basis=CostBasis.UNKNOWN)
 
 
 def total(costs: Sequence[Cost]) -> Cost:
-    """The sum; its basis is the weakest one that money rests on, or the latest one where nothing cost any."""
-    bases = [basis for basis in CostBasis if any(cost.basis is basis for cost in costs if cost.micros)]
+    """The sum; its basis is the weakest one that money rests on, or the latest one where nothing cost any.
+
+    With an unknown part it is unknown.
+    """
+    telling = [cost for cost in costs if cost.micros or not cost.whole]
+    bases = [basis for basis in CostBasis if any(cost.basis is basis for cost in telling)]
     free = costs[-1].basis if costs else CostBasis.COMPUTED
     return Cost(micros=sum(cost.micros for cost in costs), basis=bases[-1] if bases else free)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from anyvideo.types.errors import InvalidRequest
+from anyvideo.types.errors import InvalidRequest, MediaError
 from anyvideo.types.job import Attempt, MediaInfo, Mismatch
 from anyvideo.types.money import Cost
 from anyvideo.types.plan import Adjustment
@@ -44,9 +45,15 @@ class Video:
     def save(self, destination: str | Path) -> Path:
         """Copy the file to `destination`, whole or not at all, and return that path.
 
-        Raises InvalidRequest when it is a folder or cannot be written.
+        Raises InvalidRequest when it is a folder or cannot be written, MediaError when the clip's own file is
+        gone, as it is once the client of a memory store is closed.
         """
         target = Path(destination)
+        if not self.path.exists():
+            raise MediaError(
+                f"the clip's own file {self.path} is gone: deleted, or with a closed client's memory store",
+                hint="save it while that client is open, or give the client a store that lasts",
+            )
         if target.is_dir():
             raise InvalidRequest(
                 f"{target} is a folder", field="output", hint="name a file in it, like clip.mp4"
@@ -59,6 +66,7 @@ class Video:
                 os.fsync(copy.fileno())
             part.replace(target)
         except OSError as error:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink()
             raise InvalidRequest(f"cannot write {target}: {error.strerror}", field="output") from error
         return target

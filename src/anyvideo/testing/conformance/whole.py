@@ -17,6 +17,8 @@ from anyvideo.types.money import CostBasis
 from anyvideo.types.plan import Fit
 from anyvideo.types.video import Video
 
+_GUESSED = (CostBasis.ESTIMATED, CostBasis.UNKNOWN)
+
 
 class Whole:
     """The way of a job."""
@@ -56,7 +58,7 @@ def _check_cost(bench: Bench, spec: ModelSpec, fit: Fit, video: Video) -> None:
     attempt = video.attempts[-1]
     cost, unpriced = attempt.cost, spec.name in bench.samples.unpriced
     require(
-        cost is not None and (unpriced or cost.basis is not CostBasis.ESTIMATED),
+        cost is not None and (unpriced or cost.basis not in _GUESSED),
         "costs",
         expected=f"{spec.id}: a cost that is reported or computed",
         got=cost,
