@@ -357,3 +357,20 @@ async def test_a_booked_clip_is_tried_again_only_within_the_batchs_budget(house:
         again = await client.batch(requests, budget="0.50", **wish)
     assert (again.successful, house.posts()) == (1, 2)
     assert again.cost.micros == 500_000
+
+
+@pytest.mark.parametrize("charged", [True, False])
+async def test_once_a_clip_that_cannot_be_fetched_is_given_up_the_same_batch_tries_it_again_once(
+    house: House, charged: bool
+) -> None:
+    wish: dict[str, Any] = {"models": LUMA, "batch_id": "film"}
+    house.server.fault("luma", "expired_output")
+    async with house.client() as client:
+        with pytest.raises(BatchFailed):
+            await client.batch([{"prompt": "a fox"}], **wish, timeout=150)
+        await client.resolve("film-0", charged=charged)
+    house.server.clear_faults()
+    for _ in range(2):
+        async with house.client() as client:
+            again = await client.batch([{"prompt": "a fox"}], **wish)
+        assert (again.successful, house.posts()) == (1, 2)

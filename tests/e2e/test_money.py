@@ -191,6 +191,8 @@ def test_money_that_is_held_after_the_end_is_told_with_who_decides(bought_again:
         (line,) = (line for line in run(*command).out.splitlines() if way_out in line)
         assert f"{unknown} USD for attempt 1, runway/gen4.5" in line, command
     assert run("jobs", "--state", "failed", "--json").document["jobs"] == []
+    assert way_out in run("recover").err
+    assert [one["job_id"] for one in run("recover", "--json").document["undecided"]] == ["twice"]
     decided = run("jobs", "resolve", "twice", "--not-charged")
     assert (decided.code, way_out in decided.out) == (0, False)
     assert run("jobs", "--state", "unknown", "--json").document["jobs"] == []

@@ -26,8 +26,10 @@ def held_words(job_id: str, attempts: Iterable[Attempt]) -> Iterator[str]:
 
     for attempt in attempts:
         if attempt.state is AttemptState.UNKNOWN:
+            priced = attempt.quote.ceiling_micros is not None
+            amount = f"{dollars(attempt.hold_micros)} USD" if priced else "an unknown amount"
             yield (
-                f"{dollars(attempt.hold_micros)} USD for attempt {attempt.number}, {attempt.model}, which may"
+                f"{amount} for attempt {attempt.number}, {attempt.model}, which may"
                 f" have been bought; see the vendor's pages, then: {settlement(job_id)}"
             )
 

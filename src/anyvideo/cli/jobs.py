@@ -49,7 +49,7 @@ def jobs(
     rows = table("job", "status", "cost", "since", "model and prompt", whole=("job", "status", "since"))
     for job in found:
         model = job.attempt.model if job.attempt else ""
-        cost = str(job.cost.amount) if job.cost else ""
+        cost = job.cost.figure if job.cost else ""
         what = "\n".join(filter(None, (model, _short(job.request.prompt))))
         rows.add_row(job.id, str(job.status), cost, job.created_at.astimezone().strftime("%m-%d %H:%M"), what)
     results().print(rows)

@@ -98,6 +98,8 @@ def _remarks(candidate: Candidate, cap: int | None) -> Iterator[str]:
         yield f"not ready: {candidate.missing}"
     if _over(candidate, cap):
         yield "may cost more than --max-cost and would be skipped"
+    if candidate.quote.ceiling_micros is None:
+        yield "its price is not known: no cap and no budget can bound what it costs"
     if candidate.quote.stale:
         yield "* its price was checked more than 90 days ago"
 

@@ -11,6 +11,7 @@ from anyvideo.cli import options as opt
 from anyvideo.cli.console import emit, notes, results, table
 from anyvideo.cli.documents import Document, job_document
 from anyvideo.cli.errors import ExitCode, Interrupted, failed
+from anyvideo.cli.held import held_words
 from anyvideo.cli.progress import describe
 from anyvideo.cli.session import session_of
 from anyvideo.cli.timeline import why
@@ -61,15 +62,20 @@ def recover(
     try:
         with session_of(ctx).client(Listener()) as client:
             found = client.recover(take_over=named, timeout=timeout)
+            open_ends = [job for job in client.jobs(status="unknown") if job.finished]
     except KeyboardInterrupt:
         again = Interrupted("interrupted; the jobs are kept", job_id="", hint="go on with: anyvideo recover")
         raise failed(again, as_json=as_json) from None
     if as_json:
-        emit({"jobs": [recovered_document(one) for one in found]})
+        ended = [job_document(job) for job in open_ends]
+        emit({"jobs": [recovered_document(one) for one in found], "undecided": ended})
     elif found:
         _show(found)
     else:
         notes().print("no job is unfinished")
+    for job in () if as_json else open_ends:
+        for words in held_words(job.id, job.attempts):
+            notes().print(f"{job.id} is {job.status} and holds {words}")
     raise typer.Exit(_exit_code(found, named))
 
 
@@ -89,7 +95,7 @@ def _show(found: Sequence[Recovered]) -> None:
     rows = table("job", "outcome", "cost", "model", whole=("job", "outcome", "cost"))
     for one in found:
         model = one.job.attempt.model if one.job.attempt else ""
-        rows.add_row(one.job.id, one.outcome, str(one.job.cost.amount) if one.job.cost else "", model)
+        rows.add_row(one.job.id, one.outcome, one.job.cost.figure if one.job.cost else "", model)
     console = results()
     console.print(rows)
     for one in found:

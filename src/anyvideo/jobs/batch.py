@@ -19,7 +19,6 @@ from anyvideo.types.errors import (
     IdempotencyConflict,
     InvalidRequest,
     OutcomeUnknown,
-    ResultGone,
 )
 from anyvideo.types.job import Attempt, Failure, Job
 from anyvideo.types.money import dollars
@@ -232,12 +231,9 @@ def begins_anew(jobs: Sequence[Job]) -> bool:
 
 
 def booked(job: Job) -> bool:
-    """Whether a person has decided that the latest attempt was charged and its clip is lost.
-
-    Nobody else finds a result gone at a submit. All that is left of such a job is its end.
-    """
+    """Whether a person has decided that the latest attempt is lost: all that is left is the job's end."""
     failure = _last_failure(job)
-    return failure is not None and (failure.kind, failure.stage) == (ResultGone.__name__, "submit")
+    return failure is not None and failure.stage == "resolve"
 
 
 def to_repeat(job: Job) -> tuple[str, ...]:

@@ -119,7 +119,7 @@ def _not_there(attempt: Attempt, ref: Ref) -> InvalidRequest:
 async def _book(turn: Turn, attempt: Attempt) -> None:
     """It was taken and billed, and its result is lost."""
     lost = Failure(
-        kind="ResultGone", message="charged, and its result is lost", stage="submit", charged="yes"
+        kind="ResultGone", message="charged, and its result is lost", stage="resolve", charged="yes"
     )
     await turn.save(ended(attempt, S.FAILED, lost, None, turn.clock.now()))
 
@@ -130,7 +130,7 @@ async def _give_up(turn: Turn, attempt: Attempt, backends: Backends, *, charged:
     lost = Failure(
         kind="ResultGone",
         message=f"{words}, and its clip cannot be fetched",
-        stage="result",
+        stage="resolve",
         charged="yes" if charged else "no",
     )
     spec = None

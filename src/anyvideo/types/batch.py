@@ -48,10 +48,10 @@ class ClipResult:
 
     @property
     def difference(self) -> float | None:
-        """Measured minus asked for."""
+        """Measured minus asked for, to the microsecond."""
         if self.duration is None or self.target_duration is None:
             return None
-        return self.duration - self.target_duration
+        return round(self.duration - self.target_duration, 6) + 0.0
 
     @property
     def bought(self) -> tuple[Attempt, ...]:

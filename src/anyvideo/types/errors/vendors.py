@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 from anyvideo.types.errors.base import AnyVideoError
 
 Charged = Literal["yes", "no", "unknown"]
-Stage = Literal["prepare", "submit", "poll", "cancel", "result", "download"]
+Stage = Literal["prepare", "submit", "poll", "cancel", "result", "download", "resolve"]
 
 
 class ProviderError(AnyVideoError):
