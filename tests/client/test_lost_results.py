@@ -169,6 +169,29 @@ async def test_a_clip_that_is_given_up_ends_a_job_that_was_to_be_canceled(house:
         assert (await client.resolve(job, charged=False)).status is JobStatus.CANCELED
 
 
+async def test_a_decision_holds_also_while_this_very_process_is_fetching(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with house.client() as client:
+        job = await stuck(house, client)
+        store, overtaken = client._store, []
+        write = store.write
+
+        async def overtaken_write(*arguments: Any, **named: Any) -> Any:
+            if not overtaken:
+                overtaken.append(True)
+                await house.clock.sleep(60)
+                await client._engine.advance(job.id)
+            return await write(*arguments, **named)
+
+        monkeypatch.setattr(store, "write", overtaken_write)
+        decided = await client.resolve(job, charged=True)
+    assert overtaken
+    assert decided.attempts[0].state is AttemptState.EXPIRED
+    assert decided.status is JobStatus.FAILED
+    assert len(house.charges()) == 1
+
+
 async def test_the_error_names_the_way_out_while_it_hangs(house: House) -> None:
     async with house.client() as client:
         job = await stuck(house, client)

@@ -30,7 +30,7 @@ from anyvideo import (
     StillRunning,
     load_settings,
 )
-from anyvideo.jobs import deliver, engine
+from anyvideo.jobs import deliver, leases
 from anyvideo.jobs.points import watcher
 from anyvideo.jobs.store.database import Database
 from anyvideo.media.probe import probe
@@ -307,7 +307,7 @@ def one_thread() -> Iterator[None]:
         patch.object(Database, "run", inline),
         patch.object(Database, "_set_durability", carefree),
         patch.object(anyio.to_thread, "run_sync", _inline),
-        patch.object(engine, "is_dead", lambda _: False),
+        patch.object(leases, "is_dead", lambda _: False),
         patch.object(deliver, "probe", lambda path: measured(path.read_bytes())),
     ):
         yield

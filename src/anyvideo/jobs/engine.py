@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,15 +13,14 @@ from anyvideo.catalog.spec import ModelSpec
 from anyvideo.jobs.backends import Backend, Backends
 from anyvideo.jobs.choose import choose, may_buy_again
 from anyvideo.jobs.deliver import deliver
-from anyvideo.jobs.follow import MAX_POLL_WAIT, follow
+from anyvideo.jobs.follow import follow
 from anyvideo.jobs.handles import Handles
+from anyvideo.jobs.leases import Leases
 from anyvideo.jobs.observe import moved
-from anyvideo.jobs.owner import is_dead, owner_name
 from anyvideo.jobs.reconcile import reconcile
 from anyvideo.jobs.recovery import stranger
 from anyvideo.jobs.resolve import decide, to_decide
-from anyvideo.jobs.schedule import in_time
-from anyvideo.jobs.store.base import Lease, Store
+from anyvideo.jobs.store.base import Store
 from anyvideo.jobs.submit import TakenUnwritten, hold_as_unknown, submit
 from anyvideo.jobs.takeover import take_over
 from anyvideo.jobs.turn import Tell, Turn
@@ -33,10 +30,12 @@ from anyvideo.types.events import EventKind
 from anyvideo.types.job import Failure, Job
 from anyvideo.types.states import TERMINAL, AttemptState, JobStatus
 
-S = AttemptState
 logger = logging.getLogger("anyvideo")
+S = AttemptState
 WATCH_SECONDS = 1.0
-SEND_DEADLINE = timedelta(seconds=5)
+
+BESIDE_STEPS = 5
+"""So often a decision is written anew that a step of this same process overtook."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +61,7 @@ class Engine:
         self._clock = clock
         self._tell = tell
         self._settings = backends.settings
-        self._lease_seconds = backends.settings.windows.lease
-        self._owners: dict[int, str] = {}
+        self._leases = Leases(store, clock, tell, backends.settings)
         self._watched: dict[str, float] = {}
         self._sent: set[str] = set()
         self._handles = Handles(clock)
@@ -89,7 +87,7 @@ class Engine:
     async def _advance(self, job_id: str) -> Advance:
         now = self._clock.now()
         watch = now + timedelta(seconds=WATCH_SECONDS)
-        async with self._leased(job_id) as turn:
+        async with self._leases.turn(job_id) as turn:
             if turn is None:
                 job = await self._store.load(job_id)
                 return Advance(job=job, due=None if job.finished else watch, watched=True)
@@ -102,14 +100,6 @@ class Engine:
                 return Advance(job=await self._store.load(job_id), due=watch, watched=True)
             return Advance(job=turn.job, due=due)
 
-    @property
-    def _owner(self) -> str:
-        """This process's name: a child that was forked has one of its own."""
-        pid = os.getpid()
-        if pid not in self._owners:
-            self._owners[pid] = owner_name()
-        return self._owners[pid]
-
     async def aclose(self) -> None:
         """Write a last time the handles of jobs that vendors took, where that failed before."""
         for job_id in self._handles:
@@ -117,28 +107,6 @@ class Engine:
                 await self._advance(job_id)
             except StoreError as error:
                 logger.error("%s", self._handles.problem(job_id, error))
-
-    async def _lease(self, job_id: str) -> Lease | None:
-        """Take or renew the lease; what a dead process of this machine held is free at once."""
-        now, owner, seconds = self._clock.now(), self._owner, self._lease_seconds
-        lease = await self._store.lease(job_id, owner=owner, now=now, seconds=seconds)
-        if lease is None and (holder := await self._store.holder(job_id)) is not None and is_dead(holder):
-            await self._store.free(job_id, holder)
-            lease = await self._store.lease(job_id, owner=owner, now=now, seconds=seconds)
-        return lease
-
-    def _new_turn(self, lease: Lease, job: Job) -> Turn:
-        usual, look, fixed = self._settings.poll_max, self._settings.windows.look, job.options.poll_interval
-        longest = max(MAX_POLL_WAIT, usual, look, fixed or 0)
-        return Turn(
-            store=self._store,
-            clock=self._clock,
-            tell=self._tell,
-            lease=lease,
-            job=in_time(job, self._clock.now(), longest),
-            poll_bounds=(self._settings.poll_min, self._settings.poll_max),
-            send_deadline=min(SEND_DEADLINE, timedelta(seconds=self._lease_seconds / 3)),
-        )
 
     async def _step(self, turn: Turn) -> datetime | None:
         """One piece of work, and when to come back; None only when nothing more happens by itself."""
@@ -193,42 +161,45 @@ class Engine:
     ) -> Job:
         """Decide from outside an unknown outcome, or what a clip that cannot be fetched cost: its job ends.
 
+        This process may be at work on the job: what it writes meanwhile is looked at anew.
+
         Raises JobNotFound, StaleWrite, and what `to_decide` and `decide` do.
         """
         await self._store.load(job_id)
-        async with self._leased(job_id) as turn:
-            if turn is None:
-                raise _driven_elsewhere(job_id)
-            attempt = to_decide(turn.job, provider_job=provider_job)
-            await decide(turn, attempt, self._backends, charged=charged, provider_job=provider_job)
-            if turn.attempt.state is S.EXPIRED and not turn.job.finished:
-                await self._next(turn)
-            elif turn.attempt.state in TERMINAL and not turn.job.finished:
-                await turn.save(turn.attempt)  # settles: no next attempt is about to need the money
-            return turn.job
+        decided = False
+        for _ in range(BESIDE_STEPS):
+            async with self._leases.turn(job_id) as turn:
+                if turn is None:
+                    raise _driven_elsewhere(job_id)
+                with suppress(StaleWrite):
+                    if not decided:
+                        attempt = to_decide(turn.job, provider_job=provider_job)
+                        await decide(
+                            turn, attempt, self._backends, charged=charged, provider_job=provider_job
+                        )
+                        decided = True
+                    await self._close(turn)
+                    return turn.job
+        if decided:
+            return await self._store.load(job_id)
+        raise _driven_elsewhere(job_id)
+
+    async def _close(self, turn: Turn) -> None:
+        """What a decision comes to where no next attempt is about to need the money."""
+        if turn.job.finished or turn.attempt.state not in TERMINAL:
+            return
+        if turn.attempt.state is S.EXPIRED:
+            await self._next(turn)
+        else:
+            await turn.save(turn.attempt)
 
     async def take_over(self, job_id: str) -> None:
         """Make a job of a replaced key this client's own. Raises what `takeover` does, and StaleWrite."""
         if stranger(await self._store.load(job_id), self._backends) is not None:
-            async with self._leased(job_id) as turn:
+            async with self._leases.turn(job_id) as turn:
                 if turn is None:
                     raise _driven_elsewhere(job_id)
                 await take_over(turn, self._backends)
-
-    @asynccontextmanager
-    async def _leased(self, job_id: str) -> AsyncIterator[Turn | None]:
-        """The job under a lease, which is given back whatever happens; None while another process has it."""
-        lease = await self._lease(job_id)
-        if lease is None:
-            yield None
-            return
-        turn: Turn | None = None
-        try:
-            turn = self._new_turn(lease, await self._store.load(job_id))
-            yield turn
-        finally:
-            with anyio.CancelScope(shield=True):
-                await self._store.release(lease if turn is None else turn.lease)
 
     async def _interrupted_submit(self, turn: Turn, backend: Backend) -> datetime | None:
         """The process that sent it died before the answer was written."""
@@ -270,12 +241,10 @@ class Engine:
             )
 
     async def _step_renewing(self, turn: Turn) -> datetime | None:
-        """One piece of work while the lease is kept; one that is lost, or cannot be renewed, stops no work:
-        the next write notices.
-        """
+        """One piece of work while the lease is kept."""
         outcome: list[datetime | Exception | None] = []
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._renew, turn)
+            tasks.start_soon(self._leases.keep, turn)
             try:
                 outcome.append(await self._step(turn))
             except Exception as error:
@@ -284,14 +253,6 @@ class Engine:
         if isinstance(outcome[0], Exception):
             raise outcome[0]
         return outcome[0]
-
-    async def _renew(self, turn: Turn) -> None:
-        while True:
-            await anyio.sleep(self._lease_seconds / 3)
-            try:
-                turn.lease = await self._lease(turn.job.id) or turn.lease
-            except StoreError as error:
-                logger.warning("the lease of job %s cannot be renewed: %s", turn.job.id, error.message)
 
 
 def _driven_elsewhere(job_id: str) -> StaleWrite:
