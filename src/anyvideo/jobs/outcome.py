@@ -99,7 +99,8 @@ def _placed(error: E, job: Job) -> E:
 
 def _ending(job: Job) -> JobError:
     if job.status is JobStatus.CANCELED:
-        return JobCanceled(f"job {job.id} was canceled", job_id=job.id)
+        cost = "" if job.cost is None else f" and cost {job.cost}"
+        return JobCanceled(f"job {job.id} was canceled{cost}", job_id=job.id)
     if job.status is JobStatus.UNKNOWN:
         return unknown(job)
     if job.failure is not None and job.failure.kind == VideoRefused.__name__ and job.artifact is not None:
