@@ -232,3 +232,42 @@ async def test_another_process_that_fetches_it_now_is_left_alone(house: House) -
         with pytest.raises(StaleWrite):
             await client.resolve(job, charged=False)
         assert (await client.job(job)).attempts[0].hold_micros > 0
+
+
+async def test_two_lone_words_of_failure_are_no_minute_of_it(house: House) -> None:
+    words = iter([REFUNDED, *[{"state": "dreaming", "assets": None}] * 8, REFUNDED])
+    async with house.client() as client:
+        job = await stuck(house, client)
+        says(house, "luma", lambda: next(words, {"state": "dreaming", "assets": None}))
+        with pytest.raises(StillRunning):
+            await client.wait(job, timeout=900)
+        [attempt] = (await client.job(job)).attempts
+    assert next(words, None) is None
+    assert attempt.state is AttemptState.DOWNLOADING
+
+
+async def test_a_clip_that_was_fetched_and_waits_for_its_check_is_not_given_up(house: House) -> None:
+    async with house.client() as client:
+        job = await stuck(house, client)
+    [attempt] = job.attempts
+    here = house.folder / "videos" / f"{job.id}.{attempt.number}.{attempt.tag[:16]}.mp4"
+    here.parent.mkdir(exist_ok=True)
+    here.write_bytes(b"whole")
+    async with house.client() as later:
+        with pytest.raises(InvalidRequest, match="has been fetched"):
+            await later.resolve(job, charged=True)
+
+
+async def test_what_is_unknown_is_decided_before_a_clip_is_given_up(house: House) -> None:
+    """The first attempt's fate is unknown, and the second's clip cannot be fetched for the moment."""
+    house.server.fault("runway", "disconnect_after_accept", times=1)
+    house.server.fault("runway", "expired_output")
+    wish: dict[str, Any] = {"on_unknown": "resubmit", "max_duplicate_cost": "1.00"}
+    async with house.client() as client:
+        job = await client.submit("a red fox on ice", models=RUNWAY, duration=5, **wish)
+        with pytest.raises(StillRunning):
+            await client.wait(job, timeout=300)
+        decided = await client.resolve(job, charged=True)
+        assert [one.state for one in decided.attempts] == [AttemptState.FAILED, AttemptState.DOWNLOADING]
+        house.server.clear_faults()
+        assert (await client.wait(job)).path.exists()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image as Picture
 
-from anyvideo import AllModelsFailed, AsyncClient, Job, OutcomeUnknown
+from anyvideo import AllModelsFailed, AsyncClient, Job, OutcomeUnknown, StoreError
 
 from .conftest import House
 
@@ -131,9 +131,23 @@ async def test_a_lost_purchase_does_not_take_the_clip_of_one_that_still_waits_fo
     assert len(house.charges()) == 1
 
 
+def fill_for_a_moment(client: AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next handle cannot be written at first."""
+    adopt, failed = client._store.adopt, []
+
+    async def full(*arguments: Any, **named: Any) -> Any:
+        if not failed:
+            failed.append(True)
+            raise StoreError("the disk is full")
+        return await adopt(*arguments, **named)
+
+    monkeypatch.setattr(client._store, "adopt", full)
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["at once", "a full disk"])
 @pytest.mark.parametrize("model", ["runway/gen4.5", "luma/ray-flash-2"])
 async def test_a_vendor_that_makes_one_clip_of_equal_orders_gives_it_to_both(
-    house: House, monkeypatch: pytest.MonkeyPatch, model: str
+    house: House, monkeypatch: pytest.MonkeyPatch, model: str, full: bool
 ) -> None:
     vendor = import_module(f"anyvideo_{model.partition('/')[0]}.simulated_api")
     sell, sold = vendor.sell, []
@@ -148,6 +162,8 @@ async def test_a_vendor_that_makes_one_clip_of_equal_orders_gives_it_to_both(
     monkeypatch.setattr(vendor, "sell", sell_once)
     async with house.client() as client:
         first = await client.generate("a fox", models=model, duration=5)
+        if full:
+            fill_for_a_moment(client, monkeypatch)
         again = await client.generate("a fox", models=model, duration=5)
     assert first.job_id != again.job_id
     assert first.info.sha256 == again.info.sha256

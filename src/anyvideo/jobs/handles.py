@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from anyvideo.jobs.backends import Backends
-from anyvideo.jobs.reconcile import adopt
-from anyvideo.jobs.submit import TakenUnwritten
+from anyvideo.jobs.reconcile import as_accepted
+from anyvideo.jobs.submit import TakenUnwritten, claim
 from anyvideo.jobs.turn import Turn
 from anyvideo.provider import Found
 from anyvideo.types.clock import Clock
@@ -49,12 +49,15 @@ class Handles:
             return
         ref, update = taken.submission.ref, taken.submission.update
         sent = next(known for known in turn.job.attempts if known.id == taken.job.attempts[-1].id)
-        if sent.id == turn.attempt.id and sent.state in (AttemptState.SENDING, AttemptState.UNKNOWN):
-            found = Found(ref=ref, update=update, created_at=self._clock.now(), inputs={})
-            await adopt(turn, found, backends.spec(sent.model))
+        under_way = sent.id == turn.attempt.id and sent.state in (AttemptState.SENDING, AttemptState.UNKNOWN)
+        now, spec = self._clock.now(), backends.spec(sent.model)
+        found = Found(ref=ref, update=update, created_at=now, inputs={})
+        if under_way and await claim(turn, as_accepted(sent, found, spec, now)):
+            turn.say(EventKind.ATTEMPT_ACCEPTED)
         elif sent.ref is None:
             await turn.save(replace(sent, ref=ref))
-            message = f"{sent.provider} had taken {sent.model} as {ref.job_id}: the job went on without it"
+            how = "another purchase has it" if under_way else "the job went on without it"
+            message = f"{sent.provider} had taken {sent.model} as {ref.job_id}: {how}"
             logger.warning("job %s: %s", turn.job.id, message)
             turn.say(EventKind.TROUBLE, message=message)
         del self._taken[turn.job.id], self._since[turn.job.id]

@@ -127,7 +127,7 @@ def _refreshed(attempt: Attempt, update: Update, spec: ModelSpec, now: datetime)
     for as long as for a job that seems gone.
     """
     if not update.gone and update.status not in _ENDS:
-        return attempt
+        return replace(attempt, gone_since=None)
     if update.gone or update.status is not JobStatus.SUCCEEDED or not update.outputs:
         waited = gone_for_good(attempt, now)
         since = attempt.gone_since or now

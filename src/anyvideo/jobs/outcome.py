@@ -17,6 +17,9 @@ from anyvideo.types.job import Attempt, Job
 from anyvideo.types.states import AttemptState, JobStatus
 from anyvideo.types.video import Video
 
+UNFETCHED_AFTER = 3
+"""So many tries in a row to fetch a clip fail before a person may give it up."""
+
 E = TypeVar("E", bound=JobError)
 
 
@@ -54,7 +57,7 @@ def still_running(job: Job, timeout: float | None) -> StillRunning:
 def unfetched(job: Job) -> Attempt | None:
     """The attempt whose clip is ready at the vendor, where fetching it has failed."""
     attempt = job.attempt
-    if job.finished or attempt is None or not attempt.trouble:
+    if job.finished or attempt is None or attempt.trouble < UNFETCHED_AFTER:
         return None
     return attempt if attempt.state in (AttemptState.OUTPUT_READY, AttemptState.DOWNLOADING) else None
 

@@ -30,7 +30,7 @@ S = AttemptState
 
 
 ABSURD = timedelta(days=1)
-"""A vendor's clock is never taken to be further away than this, whatever its answers say."""
+"""A vendor's clock is never this far away, whatever its answers say."""
 
 FURTHEST = timedelta(minutes=15)
 """A vendor's clock further away than this is not trusted: nothing is released on its word."""
@@ -82,7 +82,8 @@ async def reconcile(
     except Exception as error:
         return await _trouble(turn, backend, error)
     ahead = vendor_ahead(record, asked=now, answered=turn.clock.now())
-    free = await _unowned(turn, matches(attempt, spec, found, windows, ahead=ahead or timedelta(0)))
+    believed = timedelta(0) if ahead is None or abs(ahead) == ABSURD else ahead
+    free = await _unowned(turn, matches(attempt, spec, found, windows, ahead=believed))
     own = [job for job in free if not _is_a_rivals(job, attempt, spec, rivals)]
     for job in own:
         if await adopt(turn, job, spec):
@@ -124,19 +125,19 @@ def matches(
     """The listed jobs that may be this attempt's: those that echo the address of its very picture first, then
     the oldest. A tag decides where the list echoes one.
 
-    `ahead` is how far the clock that dated the answer is ahead of ours. What stamped the jobs may be that
-    clock, or one that is right.
+    `ahead` is how far the vendor's clock, which stamped the list, is ahead of ours.
     """
     tagged = [job for job in found if job.tag is not None and job.tag == attempt.tag]
     if attempt.tagged or tagged or attempt.sent_at is None:
         return tagged
     skew = timedelta(seconds=windows.skew)
-    first, last = attempt.sent_at - skew, attempt.sent_at + timedelta(seconds=windows.quiet) + skew
+    sent_at = attempt.sent_at + ahead
+    first, last = sent_at - skew, sent_at + timedelta(seconds=windows.quiet) + skew
     like = [
         job
         for job in found
         if job.tag is None
-        and any(first + off <= job.created_at <= last + off for off in (timedelta(0), ahead))
+        and first <= job.created_at <= last
         and job.ref.model in _words(spec)
         and _same_inputs(attempt, spec, job)
     ]
@@ -227,13 +228,16 @@ async def _unowned(turn: Turn, candidates: Sequence[Found]) -> list[Found]:
 
 async def adopt(turn: Turn, job: Found, spec: ModelSpec) -> bool:
     """Make a vendor's job this attempt's own. False when another attempt has it."""
-    now = turn.clock.now()
-    claimed = replace(turn.attempt, ref=job.ref, accepted_at=now, failure=None, trouble=0, due_at=None)
-    accepted = moved(claimed, S.ACCEPTED, now, write="W3")
-    if not await turn.adopt(observe(accepted, job.update, spec, now)):
+    if not await turn.adopt(as_accepted(turn.attempt, job, spec, turn.clock.now())):
         return False
     turn.say(EventKind.ATTEMPT_ACCEPTED, message="found again at the vendor")
     return True
+
+
+def as_accepted(attempt: Attempt, job: Found, spec: ModelSpec, now: datetime) -> Attempt:
+    """The attempt with a vendor's job, as it stands there."""
+    claimed = replace(attempt, ref=job.ref, accepted_at=now, failure=None, trouble=0, due_at=None)
+    return observe(moved(claimed, S.ACCEPTED, now, write="W3"), job.update, spec, now)
 
 
 async def release(turn: Turn, unknown: Attempt) -> None:

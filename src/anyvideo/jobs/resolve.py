@@ -6,7 +6,10 @@ import re
 from contextlib import suppress
 from dataclasses import replace
 
+import anyio
+
 from anyvideo.jobs.backends import Backend, Backends
+from anyvideo.jobs.files import kept
 from anyvideo.jobs.look import look, went_wrong
 from anyvideo.jobs.observe import delivered_cost, ended
 from anyvideo.jobs.outcome import decision, settlement, unfetched
@@ -25,21 +28,23 @@ _NOT_SHOWN = frozenset({400, 401, 403, 404, 422})
 
 
 def to_decide(job: Job, *, provider_job: str | None) -> Attempt:
-    """The attempt that a person may decide: the latest where its clip cannot be fetched, else of several
-    unknown ones the oldest; a vendor's job is the latest unknown one's.
+    """The attempt that a person may decide: of unknown ones the oldest, or the one that a vendor's job was
+    written down for, else the latest; where none is unknown, the one whose clip cannot be fetched.
 
     Raises InvalidRequest where there is none.
     """
     unknown = [attempt for attempt in job.attempts if attempt.state is S.UNKNOWN]
-    stuck = unfetched(job)
-    if stuck is not None and (provider_job is None or not unknown):
-        return stuck
     if not unknown:
+        if (stuck := unfetched(job)) is not None:
+            return stuck
         raise InvalidRequest(
             f"no outcome of job {job.id} is unknown, and no clip of it failed to be fetched",
             field="job_id",
         )
-    return unknown[0] if provider_job is None else unknown[-1]
+    if provider_job is None:
+        return unknown[0]
+    its = (one for one in unknown if one.ref is not None and one.ref.job_id == provider_job)
+    return next(its, unknown[-1])
 
 
 async def decide(
@@ -79,7 +84,9 @@ async def decide(
 async def _follow(turn: Turn, attempt: Attempt, backends: Backends, provider_job: str) -> None:
     if attempt.id != turn.attempt.id or turn.job.finished:
         raise InvalidRequest(
-            "the job went on without this attempt: its result cannot be used", field="provider_job"
+            "the job went on without this attempt: its result cannot be used",
+            field="provider_job",
+            hint=f"fetch the clip at the vendor's own page; then: {settlement(turn.job.id)}",
         )
     spec = backends.spec(attempt.model)
     ref = Ref(job_id=provider_job, model=spec.slug)
@@ -125,7 +132,13 @@ async def _book(turn: Turn, attempt: Attempt) -> None:
 
 
 async def _give_up(turn: Turn, attempt: Attempt, backends: Backends, *, charged: bool) -> None:
-    """Nobody waits for its clip any longer."""
+    """Nobody waits for its clip any longer. Raises InvalidRequest where its file is here."""
+    if await anyio.Path(kept(turn.store.folder, turn.job.id, attempt)).exists():
+        raise InvalidRequest(
+            "the clip has been fetched: it only waits to be delivered",
+            field="job_id",
+            hint=f"anyvideo resume {turn.job.id}",
+        )
     words = "charged" if charged else "not charged"
     lost = Failure(
         kind="ResultGone",

@@ -23,7 +23,7 @@ from anyvideo.provider import Describes, Order, Submission
 from anyvideo.routing.after import AFTER
 from anyvideo.types.errors import NotAccepted, ProviderError, StaleWrite, StoreError
 from anyvideo.types.events import EventKind
-from anyvideo.types.job import Failure, Job
+from anyvideo.types.job import Attempt, Failure, Job
 from anyvideo.types.states import AttemptState
 
 S = AttemptState
@@ -136,18 +136,14 @@ def _check_in_time(turn: Turn, too_late: float) -> None:
 
 async def _accepted(turn: Turn, spec: ModelSpec, submission: Submission) -> None:
     """W3. Who was stopped before it until an equal lost purchase had taken the job for its own now looks for
-    that one's instead: one job is never two purchases'. Unless both were answered with it: who makes one
-    clip of equal orders gives it to both.
+    that one's instead.
     """
     now = turn.clock.now()
     sent = turn.attempt if turn.attempt.state is S.SENDING else moved(turn.attempt, S.SENDING, now)
     handled = replace(sent, ref=submission.ref, accepted_at=now, trouble=0, due_at=turn.next_poll(spec))
     accepted = moved(handled, S.ACCEPTED, now, write="W3")
     try:
-        own = await turn.adopt(accepted)
-        if not own and await _answered_with_it(turn, submission):
-            await turn.save(accepted)
-            own = True
+        own = await claim(turn, accepted)
     except StoreError as error:
         raise TakenUnwritten(turn.job, submission) from error
     if not own:
@@ -160,11 +156,21 @@ async def _accepted(turn: Turn, spec: ModelSpec, submission: Submission) -> None
         await turn.save(observed)
 
 
-async def _answered_with_it(turn: Turn, submission: Submission) -> bool:
-    """Whether the one that has the vendor's job was told so itself, and did not find it in a list."""
-    assert turn.attempt.account is not None, "a submit has an account"
-    owner = await turn.store.owner(turn.attempt.account, submission.ref.job_id)
-    return owner is not None and all(write.name != S.UNKNOWN.value for write in owner.writes)
+async def claim(turn: Turn, accepted: Attempt) -> bool:
+    """Write the job that the vendor itself answered with. False where another attempt has found it in a list.
+
+    One job is never two purchases', unless both were answered with it: who makes one clip of equal orders
+    gives it to both.
+    """
+    if await turn.adopt(accepted):
+        return True
+    assert accepted.account is not None, "a submit has an account"
+    assert accepted.ref is not None, "an answer has a handle"
+    owner = await turn.store.owner(accepted.account, accepted.ref.job_id)
+    if owner is None or any(write.name == S.UNKNOWN.value for write in owner.writes):
+        return False
+    await turn.save(accepted)
+    return True
 
 
 async def _not_submitted(

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from anyvideo.jobs.store.base import Used
-from anyvideo.jobs.store.rows import readable_job
 from anyvideo.types.budget import PERIODS, Budget
 from anyvideo.types.job import Attempt
 
@@ -28,7 +27,7 @@ def opened(sql: sqlite3.Connection, budget: Budget, now: datetime, *, besides: A
     before = _before(sql, budget, now, besides=besides.id)
     sql.executemany(
         "INSERT INTO holds VALUES (?, ?, ?, ?)",
-        [(attempt, key, NO_LIMIT, held) for attempt, held, cost in before if cost is None and held],
+        [(attempt, key, NO_LIMIT, held) for attempt, held, cost in before if cost is None],
     )
     held, spent = _sums(before)
     sql.execute("UPDATE budgets SET held_micros = ?, spent_micros = ? WHERE id = ?", (held, spent, key))
@@ -64,19 +63,17 @@ def count(
 def _before(
     sql: sqlite3.Connection, budget: Budget, now: datetime, *, besides: str = ""
 ) -> list[tuple[str, int, int | None]]:
-    """Each attempt of the scope in the period: its id, what it holds, and its cost where that is settled."""
-    sought = "" if budget.scope == EVERYTHING else json.dumps(budget.scope, ensure_ascii=False)
-    rows = sql.execute(
-        "SELECT attempts.id, hold_micros, cost_micros, document FROM attempts JOIN jobs ON jobs.id = job_id"
-        " WHERE day >= ? AND attempts.id <> ? AND instr(document, ?)",
-        (budget.begin(now), besides, sought),
-    )
-    return [row[:3] for row in rows if not sought or _names(row[3], budget.scope)]
+    """Each attempt of the scope in the period: its id, what it holds, and its cost where that is settled.
 
-
-def _names(document: str, scope: str) -> bool:
-    job = readable_job((document, 0, False))
-    return job is not None and any(budget.scope == scope for budget in job.options.budgets)
+    A job's record is searched as text, also one that cannot be read any more: a quote within a text of it is
+    escaped, so nothing that a user wrote looks like a scope.
+    """
+    named = f'"scope":{json.dumps(budget.scope, ensure_ascii=False)}'
+    return sql.execute(
+        "SELECT attempts.id, hold_micros, cost_micros FROM attempts JOIN jobs ON jobs.id = job_id"
+        " WHERE day >= ? AND attempts.id <> ? AND (? OR instr(document, ?))",
+        (budget.begin(now), besides, budget.scope == EVERYTHING, named),
+    ).fetchall()
 
 
 def _sums(before: Iterable[tuple[str, int, int | None]]) -> tuple[int, int]:

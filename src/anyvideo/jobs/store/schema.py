@@ -56,4 +56,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             PRIMARY KEY (provider, origin, key_hash, model)
         )""",
     ),
+    # Accounts are opened with what their period has used; those of before began at nothing.
+    ("DELETE FROM holds", "DELETE FROM budgets"),
 )
