@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
-from anyvideo import AllModelsFailed, AsyncClient, Event, JobStatus
+from anyvideo import AllModelsFailed, AsyncClient, Event, JobStatus, OutcomeUnknown
 from anyvideo.jobs.points import watcher
 from anyvideo.testing.clock import VirtualClock
 
@@ -97,6 +97,30 @@ async def test_a_handle_that_comes_home_too_late_is_written_down_and_told(
     assert failed.ref.job_id != paid
     assert any(paid in str(event.message) for event in told)
     assert paid in caplog.text
+
+
+async def test_of_two_unknown_attempts_the_one_whose_job_is_known_is_followed(house: House) -> None:
+    answered, may_go_on = anyio.Event(), anyio.Event()
+    async with house.client(clock=VirtualClock()) as stopped:
+        stop_before_w3(stopped, answered, may_go_on)
+        wish: dict[str, Any] = {"on_unknown": "resubmit", "max_duplicate_cost": "1.00"}
+        job = await stopped.submit("a fox", models="runway/gen4.5", duration=5, **wish)
+        await answered.wait()
+        house.server.fault("runway", "disconnect_after_accept", times=1)
+        await house.clock.sleep(120)
+        first = house.charges()[0].provider_job_id
+        async with house.client() as other:
+            with pytest.raises(OutcomeUnknown):
+                await other.wait(job, timeout=3000)
+        may_go_on.set()
+        video = await stopped.wait(job)
+        unknown, delivered = (await stopped.job(job)).attempts
+    assert (unknown.number, delivered.number, unknown.ref) == (2, 1, None)
+    assert delivered.ref is not None
+    assert delivered.ref.job_id == first
+    assert video.path.exists()
+    assert unknown.hold_micros
+    assert house.posts() == len(house.charges()) == 2
 
 
 def stop_before_w3(client: AsyncClient, answered: anyio.Event, may_go_on: anyio.Event) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import sqlite3
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -152,3 +154,72 @@ def test_a_named_file_is_a_file_of_its_own(run: Run, here: Path) -> None:
     assert (again.code, again.document["info"]) == (0, bought["info"])
     assert (here / "again.mp4").read_bytes()[4:8] == b"ftyp"
     assert sorted(path.name for path in here.glob("*.mp4")) == ["again.mp4", "fox.mp4"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["fox.mp4", "fox:1.mp4"], ids=["recorded with the job", "only asked"])
+def test_a_name_that_is_taken_while_the_clip_is_made_is_not_replaced(
+    server: SimulatorServer, here: Path, name: str
+) -> None:
+    server.set_time(1.0)
+    with started("generate", FOX, *LUMA, "-o", name, "--json") as process:
+        job_under_way(server, process)
+        (here / name).write_text("somebody's")
+        out, err = process.communicate(timeout=30)
+    second = name.replace(".mp4", "-2.mp4")
+    assert (process.returncode, json.loads(out)["path"]) == (0, second), err
+    assert (here / name).read_text() == "somebody's"
+    assert read_mp4(here / second).duration > 0
+    assert sorted(path.name for path in here.glob("*.mp4")) == sorted([name, second])
+    assert "replaced" not in err
+
+
+def test_a_file_that_was_there_before_the_command_is_replaced(run: Run, here: Path) -> None:
+    (here / "fox.mp4").write_text("an older try")
+    done = run("generate", FOX, *FAST, "-o", "fox.mp4", "--json")
+    assert (done.code, done.document["path"], "replaced fox.mp4" in done.err) == (0, "fox.mp4", True)
+    assert read_mp4(here / "fox.mp4").duration > 0
+    assert [path.name for path in here.glob("*.mp4")] == ["fox.mp4"]
+
+
+def test_a_paid_clip_that_the_store_cannot_keep_is_told_alike_by_every_command(run: Run, here: Path) -> None:
+    videos = here.parent / "videos"
+    videos.write_text("in the way")
+    key = ("--idempotency-key", "order-18", "--json")
+    first = run("generate", FOX, *FAST, *key)
+    job_id = first.document["job_id"]
+    assert (first.code, first.document["error"]["type"]) == (7, "StoreError")
+    assert run("generate", FOX, *FAST, *key).code == 7
+    assert run("resume", job_id, "--json").code == 7
+    assert run("generate", "a grey owl", *FAST, *key).code == 2
+    assert run("resume", job_id, "-o", "fox.avi", "--json").code == 2
+    videos.unlink()
+    assert run("resume", job_id, "--json").code == 0
+
+
+def copied(store: Path, job_id: str, times: int) -> None:
+    """The job as if it had been bought so often, a moment later each."""
+    with closing(sqlite3.connect(store)) as sql, sql:
+        for table, key in (("jobs", "id"), ("attempts", "job_id")):
+            for row in sql.execute(f"SELECT * FROM {table} WHERE {key} = ?", (job_id,)).fetchall():
+                for number in range(times):
+                    other = [
+                        one.replace(job_id, f"{job_id}-{number}") if isinstance(one, str) else one
+                        for one in row
+                    ]
+                    sql.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", other)
+
+
+@pytest.mark.usefixtures("short_lease")
+def test_all_money_that_ended_jobs_hold_is_named(server: SimulatorServer, here: Path, run: Run) -> None:
+    """However many jobs were left undecided since."""
+    runway = ("-m", "runway/gen4.5", "--poll-interval", "0.05", "--timeout", "5", "--json")
+    server.fault("runway", "disconnect_after_accept", times=1)
+    twice = ("--on-unknown", "resubmit", "--max-duplicate-cost", "5")
+    held = run("generate", FOX, *runway, *twice).document["job_id"]
+    server.fault("runway", "disconnect_after_accept", times=1)
+    left = run("generate", FOX, *runway)
+    assert left.code == 6
+    copied(here.parent / "store.db", left.document["job_id"], 101)
+    found = run("recover", "--timeout", "0.1", "--json").document
+    assert [job["job_id"] for job in found["undecided"]] == [held]

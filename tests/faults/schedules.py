@@ -231,8 +231,13 @@ class Schedule:
             assert Path(job["artifact"]["path"]).exists()
 
     def _check_owner(self, line: Line, owner: dict[str, Any], books: Books) -> None:
-        """What the vendor billed is what the owner settled, and a finished clip was delivered."""
+        """What the vendor billed is what the owner settled, and a finished clip was delivered; unless its handle
+        came home after its job had ended with another attempt.
+        """
         job = books.jobs[owner["job_id"]]
+        if owner["state"] == "unknown" and job["status"] in ("succeeded", "failed", "canceled"):
+            self._check_unknown(line, books)
+            return
         canceled = any(attempt["id"] == owner["id"] and attempt["canceling"] for attempt in job["attempts"])
         if line.word(self.world.now()) == "done" and not line.deleted:
             assert owner["state"] == "settled", f"{line.id} is finished and its attempt {owner['state']}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from anyvideo.cli.console import agreed, notes, somebody_answers
 from anyvideo.cli.errors import ExitCode, failed, forgotten, interrupted, stopped
-from anyvideo.types.errors import AnyVideoError, JobNotFound, MediaError, UsageError
+from anyvideo.types.errors import AnyVideoError, JobNotFound, MediaError, PluginError, StoreError, UsageError
 
 if TYPE_CHECKING:
     from anyvideo.cli.progress import Watch
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from anyvideo.types.job import Job
 
 R = TypeVar("R")
+
+_KEPT = (MediaError, PluginError, StoreError)
+"""What stands between a paid clip and who asked for it, also where another command has bought it."""
 
 
 def followed(
@@ -34,10 +37,11 @@ def followed(
     except AnyVideoError as ended:
         error = ended
     job = _recorded(client, getattr(error, "job_id", None) or watch.job_id)
-    bought = watch.recorded and job is not None and any(attempt.sent_at for attempt in job.attempts)
+    bought = job is not None and any(attempt.sent_at for attempt in job.attempts)
+    kept = isinstance(error, (UsageError, MediaError) if watch.recorded else _KEPT)
     if job is not None and not lasting:
         error = forgotten(error, job)
-    code = ExitCode.STILL_RUNNING if bought and isinstance(error, (UsageError, MediaError)) else None
+    code = ExitCode.STILL_RUNNING if bought and kept else None
     raise failed(error, as_json=as_json, job=job, code=code)
 
 

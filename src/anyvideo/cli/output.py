@@ -29,11 +29,12 @@ _TRIAL = b"\0" * 65536
 class Target:
     """A checked place: `path` where the caller named one, else what `template` says, else a free name.
 
-    Both are below `folder`.
+    Both are below `folder`. `replaces`: `path` was a file when the command began.
     """
 
     folder: Path
     path: Path | None = None
+    replaces: bool = False
     template: str | None = None
 
     @classmethod
@@ -76,27 +77,39 @@ class Target:
             raise InvalidRequest(
                 f"output is to be in {folder}, which is no folder", field="output", hint=f"mkdir -p {folder}"
             )
-        return cls(folder=_usable(folder, "anyvideo" if output is None else output.name), path=output)
+        usable = _usable(folder, "anyvideo" if output is None else output.name)
+        return cls(folder=usable, path=output, replaces=output is not None and os.path.lexists(output))
 
     @property
     def recorded(self) -> str | None:
         """The template to record with a job, so that whoever delivers it places it here: a free name is its
         own. None where there is none, and where a file is to be replaced: that is for who said so to do.
         """
-        if self.path is None or os.path.lexists(self.path):
+        if self.path is None or self.replaces:
             return self.template
         try:
             return check_template(self.path.name)
         except InvalidRequest:
             return None
 
+    def _named(self, video: Video, job: Job) -> Path:
+        if self.path is None:
+            return _free(self.folder / f"{slug(job.request.prompt) or job.id}.mp4")
+        if self.replaces:
+            return self.path
+        try:
+            return place(video.path, self.folder, self.path.name, {})
+        except (OSError, InvalidRequest, MediaError):  # saving says what is wrong, or the name is no template
+            return _free(self.path) if os.path.lexists(self.path) else self.path
+
     def save(self, video: Video, job: Job) -> Path:
-        """The clip's file under its name; one that has it already is left as it is.
+        """The clip's file under its name; one that has it already is left as it is, and one that came to it
+        since the command began keeps it: the clip gets the next.
 
         Raises InvalidRequest where it cannot be written.
         """
         if self.template is None:
-            path = self.path or _free(self.folder, slug(job.request.prompt) or job.id)
+            path = self._named(video, job)
             try:
                 return video.save(path)
             except InvalidRequest:
@@ -139,13 +152,12 @@ def _same(path: Path, other: Path) -> bool:
     return False
 
 
-def _free(folder: Path, stem: str) -> Path:
-    number = 1
-    while True:
-        path = folder / f"{stem}{'' if number == 1 else f'-{number}'}.mp4"
-        if not path.exists() and not sheet_path(path).exists():
-            return path
+def _free(path: Path) -> Path:
+    free, number = path, 1
+    while os.path.lexists(free) or sheet_path(free).exists():
         number += 1
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return free
 
 
 def sheet_path(path: Path) -> Path:
@@ -160,13 +172,14 @@ def saved(video: Video, target: Target, *, job: Job, lasting: bool) -> Path:
     To be called while the client is open: a memory store's files go with it.
     """
     path = target.path
-    replaced = path is not None and path.exists() and not _same(path, video.path)
+    replaced = target.replaces and path is not None and path.exists() and not _same(path, video.path)
     try:
         path = target.save(video, job)
     except (InvalidRequest, MediaError) as error:
         again = f"the clip is paid and kept: anyvideo resume {video.job_id} -o OTHER.mp4"
         if not lasting:
-            again = f"the clip is paid and kept in {video.save(_free(Path(tempfile.gettempdir()), job.id))}"
+            spare = _free(Path(tempfile.gettempdir(), f"{job.id}.mp4"))
+            again = f"the clip is paid and kept in {video.save(spare)}"
         raise NotSaved(error.message, job_id=video.job_id, hint=again) from error
     if replaced:
         notes().print(f"replaced {path}")

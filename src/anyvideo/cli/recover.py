@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,7 +63,7 @@ def recover(
     try:
         with session_of(ctx).client(Listener()) as client:
             found = client.recover(take_over=named, timeout=timeout)
-            open_ends = [job for job in client.jobs(status="unknown") if job.finished]
+            open_ends = [job for job in client.jobs(status="unknown", limit=sys.maxsize) if job.finished]
     except KeyboardInterrupt:
         again = Interrupted("interrupted; the jobs are kept", job_id="", hint="go on with: anyvideo recover")
         raise failed(again, as_json=as_json) from None

@@ -49,14 +49,16 @@ class Handles:
             return
         ref, update = taken.submission.ref, taken.submission.update
         sent = next(known for known in turn.job.attempts if known.id == taken.job.attempts[-1].id)
-        under_way = sent.id == turn.attempt.id and sent.state in (AttemptState.SENDING, AttemptState.UNKNOWN)
+        undecided = sent.state in (AttemptState.SENDING, AttemptState.UNKNOWN)
         now, spec = self._clock.now(), backends.spec(sent.model)
         found = Found(ref=ref, update=update, created_at=now, inputs={})
-        if under_way and await claim(turn, as_accepted(sent, found, spec, now)):
+        with turn.following(sent) as followed:
+            own = undecided and followed and await claim(turn, as_accepted(sent, found, spec, now))
+        if own:
             turn.say(EventKind.ATTEMPT_ACCEPTED)
         elif sent.ref is None:
             await turn.save(replace(sent, ref=ref))
-            how = "another purchase has it" if under_way else "the job went on without it"
+            how = "another purchase has it" if followed else "the job went on without it"
             message = f"{sent.provider} had taken {sent.model} as {ref.job_id}: {how}"
             logger.warning("job %s: %s", turn.job.id, message)
             turn.say(EventKind.TROUBLE, message=message)

@@ -82,12 +82,17 @@ async def decide(
 
 
 async def _follow(turn: Turn, attempt: Attempt, backends: Backends, provider_job: str) -> None:
-    if attempt.id != turn.attempt.id or turn.job.finished:
-        raise InvalidRequest(
-            "the job went on without this attempt: its result cannot be used",
-            field="provider_job",
-            hint=f"fetch the clip at the vendor's own page; then: {settlement(turn.job.id)}",
-        )
+    with turn.following(attempt) as followed:
+        if not followed:
+            raise InvalidRequest(
+                "the job went on without this attempt: its result cannot be used",
+                field="provider_job",
+                hint=f"fetch the clip at the vendor's own page; then: {settlement(turn.job.id)}",
+            )
+        await _adopted(turn, attempt, backends, provider_job)
+
+
+async def _adopted(turn: Turn, attempt: Attempt, backends: Backends, provider_job: str) -> None:
     spec = backends.spec(attempt.model)
     ref = Ref(job_id=provider_job, model=spec.slug)
     update = await _shown(attempt, await backends.get(attempt.provider), ref)

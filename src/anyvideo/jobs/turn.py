@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -99,6 +100,24 @@ class Turn:
         for name in names:
             point(f"{name}.after")
         return True
+
+    @contextmanager
+    def following(self, earlier: Attempt) -> Iterator[bool]:
+        """Follow an earlier attempt, whose job at the vendor is known now, instead of the latest, of which
+        nobody knows whether it was taken. False where the latest is under way or has ended.
+
+        What is not written while it lasts is as before.
+        """
+        before = self.job
+        latest = earlier.id == self.attempt.id
+        if latest or self.job.finished or self.attempt.state is not AttemptState.UNKNOWN:
+            yield latest and not self.job.finished
+            return
+        others = (one for one in before.attempts if one.id != earlier.id)
+        self.job = moved_last = replace(before, attempts=(*others, earlier))
+        yield True
+        if self.job is moved_last:
+            self.job = before
 
     async def end(self, status: JobStatus, *, failure: Failure | None, left_out: Sequence[str] = ()) -> None:
         """Write how the job ended, and tell. `left_out`: which models could not follow the last, and why."""

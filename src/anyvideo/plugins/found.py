@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
@@ -11,6 +12,7 @@ from importlib.metadata import EntryPoint
 import pluggy
 
 from anyvideo.plugins.hooks import CHECKS
+from anyvideo.plugins.marks import check_called, has_checks
 from anyvideo.provider import ProviderPlugin
 from anyvideo.types.errors import PluginError
 
@@ -24,7 +26,8 @@ _PLAIN_CHECK = f"{_PLAIN}: it runs in a worker thread, where it may block; async
 class BrokenPlugin:
     """A plugin that cannot be used, and why. `name` is its entry point's.
 
-    `checks`: it would have had a say in what is bought or delivered, so nothing is while it cannot.
+    `checks`: it would have had a say in what is bought or delivered, as far as that can be known. Nothing is
+    while it cannot.
     """
 
     name: str
@@ -36,7 +39,11 @@ class BrokenPlugin:
     @property
     def error(self) -> PluginError:
         """What asking for it raises."""
-        return PluginError(f"the plugin {self.name!r} is broken: {self.problem}", field=self.name)
+        return PluginError(
+            f"the plugin {self.name!r} is broken: {self.problem}",
+            field=self.name,
+            hint="mend it, uninstall it, or leave it out of plugins in anyvideo.toml (ANYVIDEO_PLUGINS)",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +84,7 @@ def load(
             distribution=distribution,
             version=version,
             problem=str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}",
-            checks=_has_checks(manager, plugin),
+            checks=_has_checks(entry, plugin),
         )
     return loaded
 
@@ -86,6 +93,7 @@ def register(manager: pluggy.PluginManager, plugin: object, *, name: str | None)
     """Put a module or object into the manager; returns its providers. Raises whatever goes wrong in it."""
     manager.register(plugin, name)
     try:
+        check_called(manager, plugin)
         manager.check_pending()
         _check_plain(manager, plugin)
         hooks = [hook for hook in manager.hook.anyvideo_providers.get_hookimpls() if hook.plugin is plugin]
@@ -139,10 +147,19 @@ def _check_plain(manager: pluggy.PluginManager, plugin: object) -> None:
                 )
 
 
-def _has_checks(manager: pluggy.PluginManager, plugin: object) -> bool:
-    return any(
-        hasattr(plugin, name) and manager.parse_hookimpl_opts(plugin, name) is not None for name in CHECKS
-    )
+def _has_checks(entry: EntryPoint, plugin: object) -> bool:
+    """Whether a broken plugin would have checked. Where only its module is there, that and its classes tell;
+    of one that cannot be imported nothing is known.
+    """
+    if plugin is not None:
+        return has_checks(plugin)
+    module = sys.modules.get(entry.value.partition(":")[0].strip())
+    if module is None:
+        return False
+    own = [
+        one for one in vars(module).values() if isinstance(one, type) and one.__module__ == module.__name__
+    ]
+    return any(has_checks(one) for one in (module, *own))
 
 
 def _brought(providers: object) -> list[ProviderPlugin]:

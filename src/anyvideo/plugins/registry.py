@@ -56,8 +56,8 @@ class Plugins:
         """Load every installed plugin, each in its own guard.
 
         `allowed` lists the names of entry points to load; the code of others does not run. `hooks` are
-        modules or objects of the application. Raises PluginError for a hook that does not exist, and where
-        `allowed` lets none of the installed plugins in.
+        modules or objects of the application. Raises PluginError for a hook that does not exist or could
+        never be called, and where `allowed` lets none of the installed plugins in.
         """
         found = list(entry_points(group=GROUP) if entries is None else entries)
         names = {entry.name for entry in found}
