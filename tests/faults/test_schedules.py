@@ -15,9 +15,17 @@ from .schedules import run_schedule
 from .workers import Workers
 
 CHUNK = 50
-FAILED_ONCE = (50_252, 20261121003765, 20261121010127, 20261121011372, 20261121011691, 20261121018807)
+FAILED_ONCE = (
+    50_252,
+    20261121003765,
+    20261121010127,
+    20261121011372,
+    20261121011691,
+    20261121018807,
+    20261121005021,
+)
 """Rounding made the driver spin; senders that were overtaken; a waiter of a job that was driven again;
-a handle that came home to a job of which nothing else was known either."""
+handles that came home to a job of which nothing else was known, and after theirs was given away."""
 
 
 def run_chunk(

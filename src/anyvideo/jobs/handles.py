@@ -57,8 +57,8 @@ class Handles:
         if own:
             turn.say(EventKind.ATTEMPT_ACCEPTED)
         elif sent.ref is None:
-            await turn.save(replace(sent, ref=ref))
-            how = "another purchase has it" if followed else "the job went on without it"
+            kept = await turn.adopt(replace(sent, ref=ref))
+            how = "the job went on without it" if kept else "another purchase has it"
             message = f"{sent.provider} had taken {sent.model} as {ref.job_id}: {how}"
             logger.warning("job %s: %s", turn.job.id, message)
             turn.say(EventKind.TROUBLE, message=message)

@@ -143,7 +143,7 @@ class Store(Protocol):
         ...
 
     async def adopt(self, lease: Lease, before: Job, after: Job, *, now: datetime) -> Written | None:
-        """`write`, unless another attempt has the vendor's job that the latest attempt now claims."""
+        """`write`, unless another attempt has the vendor's job that the one changed attempt now claims."""
         ...
 
     async def owned(self, account: Account, provider_job_ids: Sequence[str]) -> set[str]:

@@ -162,7 +162,7 @@ class SQLiteStore:
         return await self._database.run(update)
 
     async def adopt(self, lease: Lease, before: Job, after: Job, *, now: datetime) -> Written | None:
-        claim = after.attempts[-1]
+        [claim] = (one for one in after.attempts if one not in before.attempts)
         assert claim.account is not None, "an adopted job has an account"
         assert claim.ref is not None, "an adopted job has a handle"
         account, provider_job_id = claim.account, claim.ref.job_id
