@@ -72,6 +72,8 @@ async def test_a_hold_that_stood_before_becomes_spend_or_is_freed(house: House) 
             await house.clock.sleep(0.2)
         house.server.fault("luma", "failed", times=1)
         failing = await client.submit("a hare", models=LUMA)
+        while house.posts() < 2:
+            await house.clock.sleep(0.2)
         async with house.client(budgets=[Budget("9", period="month")]) as later:
             owl = await later.generate("an owl", models=LUMA)
             await client.wait(running)
